@@ -1,0 +1,122 @@
+"""Every failure a user can mend, with its message and its hint written here and nowhere else.
+
+A raise site names what went wrong (``raise InputError.column_missing(...)``); the words live in the
+constructor, so the same mistake always reads the same. ``code`` is stable and may be relied on by
+programs (``--log-format json``); the wording may change.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name nearest to ``name``, or None when nothing is near."""
+    found = difflib.get_close_matches(name.casefold(), {k.casefold(): k for k in known}, n=1, cutoff=0.6)
+    by_fold = {k.casefold(): k for k in known}
+    return by_fold[found[0]] if found else None
+
+
+def _listed(names: Sequence[str], limit: int = 12) -> str:
+    shown = ", ".join(names[:limit])
+    return f"{shown}, … ({len(names)} in all)" if len(names) > limit else shown
+
+
+class UseropsError(Exception):
+    """One failure: a stable code, one line that says what is wrong and where, and what to do about it."""
+
+    def __init__(self, code: str, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(UseropsError):
+    """The command line, the configuration, or a file of settings is wrong: nothing was read yet."""
+
+    @classmethod
+    def unknown_name(cls, what: str, given: str, known: Sequence[str]) -> Self:
+        near = closest(given, known)
+        hint = f"did you mean '{near}'? known: {_listed(known)}" if near else f"known: {_listed(known)}"
+        return cls("E_UNKNOWN_NAME", f"unknown {what} '{given}'", hint)
+
+    @classmethod
+    def bad_value(cls, option: str, given: object, wanted: str) -> Self:
+        return cls("E_BAD_VALUE", f"{option} cannot be '{given}'", f"it takes {wanted}")
+
+    @classmethod
+    def settings_file(cls, path: str, problem: str, hint: str | None = None) -> Self:
+        return cls("E_SETTINGS_FILE", f"{path}: {problem}", hint)
+
+    @classmethod
+    def conflict(cls, first: str, second: str, hint: str | None = None) -> Self:
+        return cls("E_CONFLICT", f"{first} and {second} cannot be used together", hint)
+
+
+class OutputError(UsageError):
+    """The destination cannot take the result; what was there before is still there."""
+
+    @classmethod
+    def not_written(cls, path: str, reason: str, hint: str | None = None) -> Self:
+        return cls("E_OUTPUT", f"cannot write {path}: {reason}", hint)
+
+
+class InputError(UseropsError):
+    """The data cannot be used as it is."""
+
+    @classmethod
+    def not_found(cls, path: str, near: str | None = None) -> Self:
+        hint = f"did you mean '{near}'?" if near else "check the path; quote a glob such as 'orders-*.csv'"
+        return cls("E_NOT_FOUND", f"no such file: {path}", hint)
+
+    @classmethod
+    def unreadable(cls, path: str, problem: str, hint: str | None = None) -> Self:
+        return cls("E_UNREADABLE", f"cannot read {path}: {problem}", hint)
+
+    @classmethod
+    def empty(cls, path: str, hint: str | None = None) -> Self:
+        return cls("E_EMPTY", f"{path} holds no rows", hint or "an export may have failed; look at the file")
+
+    @classmethod
+    def not_a_table(cls, path: str, looks_like: str, hint: str) -> Self:
+        return cls("E_NOT_A_TABLE", f"{path} is not a table: it looks like {looks_like}", hint)
+
+    @classmethod
+    def column_missing(cls, role: str, path: str, columns: Sequence[str], near: str | None = None) -> Self:
+        guess = f"did you mean --map {role}='{near}'? " if near else f"name it with --map {role}=COLUMN; "
+        return cls("E_COLUMN_MISSING", f"no column for {role} in {path}", f"{guess}columns: {_listed(columns)}")
+
+    @classmethod
+    def column_unknown(cls, column: str, path: str, columns: Sequence[str]) -> Self:
+        near = closest(column, columns)
+        guess = f"did you mean '{near}'? " if near else ""
+        return cls("E_COLUMN_UNKNOWN", f"no column '{column}' in {path}", f"{guess}columns: {_listed(columns)}")
+
+    @classmethod
+    def column_ambiguous(cls, role: str, path: str, candidates: Sequence[str]) -> Self:
+        hint = f"choose one: --map {role}='{candidates[0]}'"
+        return cls("E_COLUMN_AMBIGUOUS", f"{_listed(candidates)} could each be {role} in {path}", hint)
+
+    @classmethod
+    def no_usable_rows(cls, path: str, rejected: str) -> Self:
+        return cls("E_NO_USABLE_ROWS", f"no usable rows in {path}: {rejected}", "see them with --rejects rejects.csv")
+
+    @classmethod
+    def mixed_currencies(cls, path: str, currencies: Sequence[str]) -> Self:
+        hint = f"choose one: --where 'currency={currencies[0]}'"
+        return cls("E_MIXED_CURRENCIES", f"{path} mixes currencies: {_listed(currencies)}", hint)
+
+    @classmethod
+    def repeated_order_ids(cls, path: str, repeated: int) -> Self:
+        return cls(
+            "E_REPEATED_ORDER_ID",
+            f"{repeated:,} rows of {path} repeat an order_id",
+            "one row per item? --grain line; one row per order? --grain order; copies? --drop-duplicates",
+        )
+
+    @classmethod
+    def too_large_for_memory(cls, path: str) -> Self:
+        return cls("E_MEMORY", f"{path} needs more memory than there is", "work on part of it, or on a larger machine")

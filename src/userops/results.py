@@ -1,0 +1,147 @@
+"""The base of every result: a main table, a flat summary, and where the numbers came from.
+
+An analysis computes; it never draws. What a person should look at is described by plain blocks
+(:class:`TableBlock`, :class:`HeatBlock`, :class:`FactsBlock`, :class:`NotesBlock`), and each renderer in
+``outputs`` draws the same blocks its own way. Words come in both languages (:class:`Text`); keys are English.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import polars as pl
+
+Lang = Literal["en", "zh"]
+
+Kind = Literal["text", "date", "count", "number", "money", "share", "days", "score"]
+"""How a value is to be shown: ``count`` 4,339 · ``number`` 4.27 · ``money`` 8,310,477.05 · ``share`` 21.9 %
+(values are fractions of 1) · ``days`` 12.5 · ``score`` 1-5 · ``date`` ISO · ``text`` as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A label or a sentence in English and Chinese."""
+
+    en: str
+    zh: str
+
+    def __call__(self, lang: Lang) -> str:
+        return self.zh if lang == "zh" else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column to show: its name in the frame, what people call it, how its values read.
+
+    ``bar`` draws the value as a bar too (shares: of 1; others: of the column's maximum).
+    """
+
+    name: str
+    label: Text
+    kind: Kind = "text"
+    bar: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TableBlock:
+    """A table for people. ``rows`` holds at least the columns named; null shows as an en dash.
+
+    ``columns_zh`` replaces the columns where Chinese readers see other ones (segment names); empty: the same.
+    ``emphasis`` names the row (by its index) of a total, set apart from the rest.
+    """
+
+    title: Text
+    columns: tuple[Column, ...]
+    rows: pl.DataFrame
+    columns_zh: tuple[Column, ...] = ()
+    total_row: bool = False
+
+    def columns_for(self, lang: Lang) -> tuple[Column, ...]:
+        return self.columns_zh if lang == "zh" and self.columns_zh else self.columns
+
+
+@dataclass(frozen=True, slots=True)
+class HeatBlock:
+    """A grid of numbers, shaded by size: ``values[row][column]``; None is an empty cell."""
+
+    title: Text
+    row_title: Text
+    column_title: Text
+    row_labels: tuple[Text, ...]
+    column_labels: tuple[Text, ...]
+    values: tuple[tuple[float | None, ...], ...]
+    kind: Kind = "count"
+
+
+@dataclass(frozen=True, slots=True)
+class FactsBlock:
+    """A line of headline numbers: (label, value, kind)."""
+
+    facts: tuple[tuple[Text, Any, Kind], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotesBlock:
+    """Sentences under a heading: the cuts, the reconciliation, the definitions, the warnings."""
+
+    title: Text
+    notes: tuple[Text, ...]
+    tone: Literal["plain", "warning"] = "plain"
+
+
+Block = TableBlock | HeatBlock | FactsBlock | NotesBlock
+
+
+@dataclass(frozen=True, slots=True)
+class InputReport:
+    """What became of the rows of one input: ``rows_read = rows_used + sum(rejected.values())``."""
+
+    name: str
+    layout: str
+    rows_read: int
+    rows_used: int
+    rejected: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the numbers came from: enough to reproduce them and to know what they mean."""
+
+    as_of: str | None
+    tz: str
+    week_start: str
+    inputs: tuple[InputReport, ...]
+    settings: dict[str, Any]
+    definitions: tuple[Text, ...]
+    warnings: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Result:
+    """What an analysis answers.
+
+    ``rows``: the main table, sorted, machine names and full precision (no rounding).
+    ``summary``: flat: plain keys to numbers, text or null.
+    ``extras``: further small tables by name, for JSON (``{"migration": frame}``).
+    ``views``: what a person looks at, in order.
+    """
+
+    command: str
+    rows: pl.DataFrame
+    summary: dict[str, Any]
+    provenance: Provenance
+    extras: dict[str, pl.DataFrame] = field(default_factory=dict)
+    views: tuple[Block, ...] = ()
+
+    def __repr__(self) -> str:
+        """The plain rendering, so that a result reads well at a prompt."""
+        from userops.outputs import plain
+
+        return plain.render(self, lang="en", width=100)
+
+    def _repr_html_(self) -> str:
+        """The notebook rendering: the same blocks as an HTML fragment."""
+        from userops.outputs import web
+
+        return web.fragment(self, lang="en")
