@@ -56,6 +56,25 @@ class UsageError(UseropsError):
         return cls("E_CONFLICT", f"{first} and {second} cannot be used together", hint)
 
 
+    @classmethod
+    def unknown_suffix(cls, path: str, known: Sequence[str]) -> Self:
+        hint = f"known: {' '.join(known)} (text formats also with .gz or .zst); or name one with --format"
+        return cls("E_UNKNOWN_SUFFIX", f"no format goes by the name of {path}", hint)
+
+    @classmethod
+    def binary_to_terminal(cls, format: str) -> Self:
+        return cls("E_BINARY_TO_TERMINAL", f"{format} is not for a terminal", "use -o FILE or pipe it")
+
+    @classmethod
+    def pseudonym_key_missing(cls, variable: str) -> Self:
+        return cls("E_PSEUDONYM_KEY", "pseudonyms need a key", f"set {variable} or give --key-file FILE")
+
+    @classmethod
+    def pseudonym_key_short(cls, source: str, found: int, least: int) -> Self:
+        hint = f"at least {least}, random: head -c 32 /dev/urandom | base64 > userops.key"
+        return cls("E_PSEUDONYM_KEY", f"the key in {source} has only {found} bytes", hint)
+
+
 class OutputError(UsageError):
     """The destination cannot take the result; what was there before is still there."""
 
@@ -90,6 +109,10 @@ class InputError(UseropsError):
         return cls("E_COLUMN_MISSING", f"no column for {role} in {path}", f"{guess}columns: {_listed(columns)}")
 
     @classmethod
+    def wrong_dtype(cls, column: str, found: str, wanted: str) -> Self:
+        return cls("E_WRONG_DTYPE", f"column {column} is {found}, not {wanted}", "cast it before handing the frame over")
+
+    @classmethod
     def column_unknown(cls, column: str, path: str, columns: Sequence[str]) -> Self:
         near = closest(column, columns)
         guess = f"did you mean '{near}'? " if near else ""
@@ -115,6 +138,14 @@ class InputError(UseropsError):
             "E_REPEATED_ORDER_ID",
             f"{repeated:,} rows of {path} repeat an order_id",
             "one row per item? --grain line; one row per order? --grain order; copies? --drop-duplicates",
+        )
+
+    @classmethod
+    def lone_future_row(cls, path: str, last: str, before: str) -> Self:
+        return cls(
+            "E_LONE_FUTURE_ROW",
+            f"{path} has a lone row on {last}, long after all others (up to {before})",
+            f"a typing error? --as-of {before} leaves it out and counts it",
         )
 
     @classmethod

@@ -22,6 +22,8 @@ from typing import Literal
 
 import polars as pl
 
+from userops import money
+from userops.errors import InputError
 from userops.results import Text
 
 REASONS: tuple[str, ...] = (
@@ -101,6 +103,67 @@ class Orders:
     has_currency: bool
     user_id_dtype: pl.DataType
     notes: tuple[Text, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What to call the table in a message."""
+        names = [source.name for source in self.sources]
+        return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def orders(frame: pl.LazyFrame | pl.DataFrame, *, grain: Grain | None = None) -> Orders:
+    """Orders from a frame that has our column names already: ``user_id, ordered_at, amount`` (``order_id, currency``).
+
+    ``ordered_at``: Date or Datetime; with a zone it is taken as it reads on that zone's clock. ``amount``: any number,
+    currency units. Rows without an id, a time or a finite amount are rejected, not dropped unseen. Other columns stay.
+    Raises InputError where a column is missing or of the wrong kind.
+    """
+    lazy = frame.lazy()
+    schema = lazy.collect_schema()
+    for role in ("user_id", "ordered_at", "amount"):
+        if role not in schema:
+            raise InputError.column_missing(role, "the frame", schema.names())
+    if not schema["ordered_at"].is_temporal():
+        raise InputError.wrong_dtype("ordered_at", str(schema["ordered_at"]), "a Date or Datetime")
+    if not schema["amount"].is_numeric():
+        raise InputError.wrong_dtype("amount", str(schema["amount"]), "a number")
+    if not (schema["user_id"] == pl.String or schema["user_id"].is_integer()):
+        lazy = lazy.with_columns(pl.col("user_id").cast(pl.String))
+    user, at, amount = pl.col("user_id"), pl.col("ordered_at"), pl.col("amount")
+    user_dtype = lazy.collect_schema()["user_id"]
+    reject = first_reason(
+        missing_user_id=missing(user, user_dtype),
+        placeholder_user_id=is_placeholder(user, user_dtype),
+        missing_time=at.is_null(),
+        missing_amount=amount.is_null(),
+        non_finite_amount=money.scaled(amount).is_null(),
+    )
+    wall = at.cast(pl.Datetime("us")) if schema["ordered_at"] == pl.Date else at.dt.replace_time_zone(None).dt.cast_time_unit("us")
+    raw = lazy.with_columns(reject=reject)
+    return Orders(
+        rows=raw.with_columns(ordered_at=wall, amount=money.scaled(amount)),
+        raw=raw,
+        sources=(Source("the frame", "canonical", {}),),
+        grain=grain or "order",
+        grain_known=grain is not None or "order_id" not in schema,
+        has_amount=True,
+        has_order_id="order_id" in schema,
+        has_currency="currency" in schema,
+        user_id_dtype=schema["user_id"],
+    )
+
+
+def missing(user_id: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """True where there is no id: null, or blank text."""
+    return user_id.is_null() | (user_id.str.strip_chars() == "") if dtype == pl.String else user_id.is_null()
+
+
+def first_reason(**reasons: pl.Expr) -> pl.Expr:
+    """The ``reject`` code of each row: the first of ``reasons`` (name=condition) that holds, 0 where none does."""
+    code = pl.lit(0, dtype=pl.UInt8)
+    for reason, holds in reversed(reasons.items()):
+        code = pl.when(holds).then(pl.lit(reject_code(reason), dtype=pl.UInt8)).otherwise(code)
+    return code
 
 
 def good(rows: pl.LazyFrame) -> pl.LazyFrame:

@@ -106,7 +106,10 @@ class InputReport:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where the numbers came from: enough to reproduce them and to know what they mean."""
+    """Where the numbers came from: enough to reproduce them and to know what they mean.
+
+    ``facts`` are further entries of ``meta`` that only some analyses have (customers counted apart, say).
+    """
 
     as_of: str | None
     tz: str
@@ -115,6 +118,7 @@ class Provenance:
     settings: dict[str, Any]
     definitions: tuple[Text, ...]
     warnings: tuple[Text, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -1,0 +1,206 @@
+"""What became of the rows: how many count, how many do not and why, what they are worth, what looks odd about them.
+
+The account is taken in the same scan as the analysis; every number a result prints reconciles with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+
+from userops import frames, money, partition, tables
+from userops.errors import InputError
+from userops.results import InputReport, Text
+
+EXACT_UP_TO = 2_000_000
+"""Rows up to which repeated order ids and exact copies are counted one by one. Beyond, an approximate distinct count
+comes first, so that looking never doubles the cost of a run; copies are then not counted."""
+
+ALARM = 0.98
+"""Share of distinct order ids below which an approximate count calls for an exact one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Rows by source and reason (``rows``: source, reject, currency, n, amount, first, last), ready to be asked."""
+
+    rows: pl.DataFrame
+    orders: frames.Orders
+
+    @property
+    def used(self) -> pl.DataFrame:
+        return self.rows.filter(pl.col("reject") == 0)
+
+    @property
+    def rejected(self) -> pl.DataFrame:
+        return self.rows.filter(pl.col("reject") != 0)
+
+    @property
+    def rows_used(self) -> int:
+        return int(self.used["n"].sum())
+
+    @property
+    def file_total(self) -> int:
+        """Steps of money in all rows that hold a readable amount, rejected ones included."""
+        return int(self.rows["amount"].sum())
+
+    @property
+    def rejected_total(self) -> int:
+        return int(self.rejected["amount"].sum())
+
+    @property
+    def first_time(self) -> datetime | None:
+        return self.used["first"].min()  # type: ignore[return-value] # the column's type
+
+    @property
+    def last_time(self) -> datetime | None:
+        return self.used["last"].max()  # type: ignore[return-value]
+
+    @property
+    def currency(self) -> str | None:
+        """The one currency of the rows that count, None where the file names none; several: InputError."""
+        found = self.used.filter(pl.col("currency").is_not_null()).sort("n", "currency", descending=[True, False])
+        names = found["currency"].unique(maintain_order=True).to_list()
+        if len(names) > 1:
+            raise InputError.mixed_currencies(self.orders.name, names)
+        return names[0] if names else None
+
+    def reports(self) -> tuple[InputReport, ...]:
+        """One report per input: rows read, used, and rejected by reason."""
+        reports = []
+        for number, source in enumerate(self.orders.sources):
+            here = self.rows.filter(pl.col("source") == number)
+            counted = here.filter(pl.col("reject") != 0).group_by("reject").agg(pl.col("n").sum()).sort("reject")
+            rejected = dict(source.rows_dropped_at_reading)
+            rejected |= {frames.REASONS[code]: n for code, n in counted.iter_rows()}
+            used = int(here.filter(pl.col("reject") == 0)["n"].sum())
+            reports.append(InputReport(source.name, source.layout, used + sum(rejected.values()), used, rejected))
+        return tuple(reports)
+
+    def require_rows(self) -> None:
+        """InputError when no row counts, with the reasons."""
+        if self.rows_used == 0:
+            totals: dict[str, int] = {}
+            for report in self.reports():
+                for reason, n in report.rejected.items():
+                    totals[reason] = totals.get(reason, 0) + n
+            if not totals:
+                raise InputError.empty(self.orders.name)
+            reasons = "; ".join(f"{n:,} × {frames.REASON_TEXTS[reason].en}" for reason, n in totals.items())
+            raise InputError.no_usable_rows(self.orders.name, reasons)
+
+
+def reduce(orders: frames.Orders) -> partition.Reduce:
+    """The reduce whose table :class:`Account` holds."""
+    source = pl.col("source") if len(orders.sources) > 1 else pl.lit(0, dtype=pl.UInt16)
+    currency = pl.col("currency").cast(pl.String) if orders.has_currency else pl.lit(None, dtype=pl.String)
+    amount = pl.col("amount") if orders.has_amount else pl.lit(0, dtype=pl.Int64)
+    keys: list[pl.Expr] = [pl.col("reject")]
+    if len(orders.sources) > 1:
+        keys.append(source)
+    if orders.has_currency:
+        keys.append(currency.alias("currency"))
+
+    def count(rows: pl.LazyFrame) -> pl.LazyFrame:
+        at = pl.col("ordered_at")
+        counted = rows.group_by(keys).agg(
+            n=pl.len().cast(pl.Int64), amount=amount.sum(), first=at.min(), last=at.max()
+        )
+        if len(orders.sources) == 1:
+            counted = counted.with_columns(source=source)
+        if not orders.has_currency:
+            counted = counted.with_columns(currency=currency)
+        return counted.select("source", "reject", "currency", "n", "amount", "first", "last")
+
+    return partition.Reduce(count, keys=("source", "reject", "currency"), earliest=("first",), latest=("last",))
+
+
+def distinct_order_ids(orders: frames.Orders) -> partition.Reduce:
+    """The reduce that estimates how many order ids are distinct (``of``: one row, ``distinct``)."""
+
+    def count(rows: pl.LazyFrame) -> pl.LazyFrame:
+        return frames.good(rows).select(distinct=pl.col("order_id").approx_n_unique().cast(pl.Int64))
+
+    return partition.Reduce(count)
+
+
+def refuse_repeated_order_ids(orders: frames.Orders, rows: int, estimate: int) -> None:
+    """InputError when order ids repeat although nothing says that rows are lines; see :data:`EXACT_UP_TO`."""
+    if rows > EXACT_UP_TO and estimate >= ALARM * rows:
+        return
+    ids = frames.good(orders.rows).filter(pl.col("order_id").is_not_null())
+    counts = partition.collect_all([ids.select(pl.len(), distinct=pl.col("order_id").n_unique())], orders.name)[0]
+    repeated = counts["len"][0] - counts["distinct"][0]
+    if repeated:
+        raise InputError.repeated_order_ids(orders.name, repeated)
+
+
+def exact_copies(orders: frames.Orders, rows: int) -> int | None:
+    """How many rows are copies of an earlier one in every column; None when there are too many rows to look."""
+    if rows > EXACT_UP_TO:
+        return None
+    every = pl.struct(pl.all().exclude("reject", "source")).hash(tables.USER_SEED)
+    kept = orders.raw.filter(pl.col("reject") == 0).select(row=every)
+    counts = partition.collect_all([kept.select(pl.len(), distinct=pl.col("row").n_unique())], orders.name)[0]
+    return int(counts["len"][0] - counts["distinct"][0])
+
+
+def latest_day(account: Account, last_days: pl.Series) -> date:
+    """The date of the latest row that counts: the default as-of.
+
+    ``last_days``: each user's last day, as a check: a lone row far beyond all others (a typing error such as 2062) is
+    an InputError, since every recency would be wrong by decades.
+    """
+    account.require_rows()
+    last = account.last_time
+    assert last is not None  # a row that counts has a time
+    others = last_days.filter(last_days < last.date()).unique().sort()
+    if others.len() >= 3:
+        spacing = max(1, int(others.diff().drop_nulls().dt.total_days().median() or 1))  # type: ignore[arg-type] # a number
+        gap = (last.date() - others[-1]).days
+        alone = int((last_days >= last.date()).sum())
+        if gap > max(90, 20 * spacing) and alone <= max(1, last_days.len() // 1000):
+            raise InputError.lone_future_row(account.orders.name, last.date().isoformat(), others[-1].isoformat())
+    return last.date()
+
+
+def cut_short(as_of: date, last_times: pl.Series) -> Text | None:
+    """A warning when the last day looks unfinished: its rows end hours before those of the four weeks before.
+
+    ``last_times``: each user's last order time. Days of fewer than three users say nothing.
+    """
+    day, clock = pl.col("at").dt.date(), (pl.col("at") - pl.col("at").dt.truncate("1d")).dt.total_minutes()
+    days = (
+        last_times.to_frame("at").filter(day.is_between(pl.lit(as_of).dt.offset_by("-28d"), pl.lit(as_of)))
+        .group_by(day.alias("day")).agg(users=pl.len(), end=clock.max()).filter(pl.col("users") >= 3).sort("day")
+    )  # fmt: skip
+    before = days.filter(pl.col("day") < as_of)["end"]
+    today = days.filter(pl.col("day") == as_of)["end"]
+    if before.len() < 5 or today.is_empty():
+        return None
+    usual, end = int(before.median()), int(today[0])  # type: ignore[arg-type] # not empty
+    if usual - end < 180:
+        return None
+    eve = as_of.fromordinal(as_of.toordinal() - 1).isoformat()
+    at, late = f"{end // 60:02}:{end % 60:02}", f"{usual // 60:02}:{usual % 60:02}"
+    return Text(
+        f"{as_of} looks cut short: its last order is at {at}, other days end about {late}; --as-of {eve} leaves it out",
+        f"{as_of} 的数据可能不完整:最后一单在 {at},其他日子约到 {late};可用 --as-of {eve} 排除该日",
+    )
+
+
+def copies_warning(copies: int | None) -> Text | None:
+    """The warning that goes with :func:`exact_copies`."""
+    if not copies:
+        return None
+    return Text(
+        f"{copies:,} rows are exact copies of another row; they are counted (--drop-duplicates drops them)",
+        f"{copies:,} 行与其他行完全相同,已计入(--drop-duplicates 可去除)",
+    )
+
+
+def money_text(steps: int) -> str:
+    """Exact steps as money to read: thousands commas and two decimals."""
+    return f"{steps / money.SCALE:,.2f}"

@@ -1,0 +1,104 @@
+"""A result as GitHub-flavoured Markdown: pipe tables, headings, an alert for warnings.
+
+Whatever comes from the data is escaped, so that it reads as it is and neither breaks a table nor becomes markup.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.cells import cell_len
+
+from userops.outputs import cells
+from userops.results import Block, FactsBlock, HeatBlock, Kind, Lang, NotesBlock, Result, TableBlock, Text
+
+MAX_ROWS = 500
+"""Rows of one table; a document with more is read by nobody."""
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]|~#!$])")
+_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_BETWEEN_WORD_CHARACTERS = re.compile(r"(?<=\w)\\_(?=\w)")
+
+
+def render(result: Result, lang: Lang) -> str:
+    """The whole result as one Markdown document, ending in a newline."""
+    name, day = cells.headline(result, lang)
+    paragraphs = [f"# {escaped(name)}", escaped(day)]
+    for block in cells.blocks(result):
+        paragraphs += ["\n".join(lines) for lines in _drawn(block, lang) if lines]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def escaped(text: str) -> str:
+    """The text as Markdown that reads exactly so: on one line, no markup, no HTML, no column break."""
+    marked = _MARKUP.sub(r"\\\1", cells.terminal_safe(text).translate(_HTML))
+    return _BETWEEN_WORD_CHARACTERS.sub("_", marked)
+
+
+def _drawn(block: Block, lang: Lang) -> Iterator[list[str]]:
+    match block:
+        case TableBlock():
+            yield from _table(cells.grid(block, lang, MAX_ROWS), lang)
+        case HeatBlock():
+            yield from _heat(cells.heat(block, lang))
+        case FactsBlock():
+            yield [_facts(block.facts, lang)]
+        case NotesBlock():
+            yield from _notes(block, lang)
+
+
+def _table(grid: cells.Grid, lang: Lang) -> Iterator[list[str]]:
+    yield _heading(grid.title)
+    rows = [[escaped(cell) for cell in row] for row in grid.rows]
+    if grid.total_row:
+        rows[-1] = [f"**{cell}**" if cell else "" for cell in rows[-1]]
+    yield _pipes([escaped(header) for header in grid.headers], rows, grid.numeric)
+    if not rows:
+        yield [cells.NO_ROWS(lang)]
+    if grid.hidden:
+        yield [cells.more_rows(grid.hidden, lang)]
+
+
+def _heat(grid: cells.HeatGrid) -> Iterator[list[str]]:
+    yield _heading(grid.title)
+    corner = escaped(f"{grid.row_title} ↓ {grid.column_title} →")
+    rows = [
+        [f"**{escaped(label)}**", *(escaped(cell) for cell in row)]
+        for label, row in zip(grid.row_labels, grid.cells, strict=True)
+    ]
+    numeric = [False, *(True for _ in grid.column_labels)]
+    yield _pipes([corner, *(escaped(label) for label in grid.column_labels)], rows, numeric)
+
+
+def _pipes(headers: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> list[str]:
+    """A pipe table whose source lines up too."""
+    widths = [max(3, *(cell_len(row[index]) for row in (headers, *rows))) for index in range(len(headers))]
+    rule = ["-" * (width - 1) + (":" if right else "-") for width, right in zip(widths, numeric, strict=True)]
+    return [_pipe_line(row, widths, numeric) for row in (headers, rule, *rows)]
+
+
+def _pipe_line(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
+    padded = []
+    for cell, width, right in zip(row, widths, numeric, strict=True):
+        space = " " * (width - cell_len(cell))
+        padded.append(space + cell if right else cell + space)
+    return f"| {' | '.join(padded)} |"
+
+
+def _facts(facts: Sequence[tuple[Text, Any, Kind]], lang: Lang) -> str:
+    return " · ".join(f"{escaped(label(lang))} **{escaped(cells.shown(value, kind, lang))}**" for label, value, kind in facts)
+
+
+def _notes(block: NotesBlock, lang: Lang) -> Iterator[list[str]]:
+    notes = [f"- {escaped(note(lang))}" for note in block.notes]
+    if block.tone == "warning":
+        yield ["> [!WARNING]", f"> **{escaped(block.title(lang))}**", ">", *(f"> {note}" for note in notes)]
+    else:
+        yield _heading(block.title(lang))
+        yield notes
+
+
+def _heading(title: str) -> list[str]:
+    return [f"## {escaped(title)}"] if title else []

@@ -1,0 +1,144 @@
+"""A result as plain text: for pipes, files and logs.
+
+Nothing is ever cut: columns are as wide as their longest cell, one thin rule stands under each header, and there are
+no colours or escape sequences. ``width`` only wraps sentences; without it each stays on one line, good for grep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.cells import cell_len
+
+from userops.outputs import cells
+from userops.results import Block, FactsBlock, HeatBlock, Kind, Lang, NotesBlock, Result, TableBlock, Text
+
+BAR_WIDTH = 12
+"""Characters of a bar of fraction 1."""
+
+_GAP = "  "
+
+
+def render(result: Result, lang: Lang, width: int | None = None) -> str:
+    """The whole result as text, each block after an empty line, ending in a newline."""
+    name, day = cells.headline(result, lang)
+    drawn = [_drawn(block, lang, width) for block in cells.blocks(result)]
+    return "\n\n".join([f"{name} · {day}", *("\n".join(lines) for lines in drawn)]) + "\n"
+
+
+def _drawn(block: Block, lang: Lang, width: int | None) -> list[str]:
+    match block:
+        case TableBlock():
+            return list(_table(cells.grid(block, lang), lang))
+        case HeatBlock():
+            return list(_heat(cells.heat(block, lang)))
+        case FactsBlock():
+            return list(_facts(block.facts, lang, width))
+        case NotesBlock():
+            return list(_notes(block, lang, width))
+
+
+def _table(grid: cells.Grid, lang: Lang) -> Iterator[str]:
+    if grid.title:
+        yield grid.title
+    columns = [_column(grid, index) for index in range(len(grid.headers))]
+    yield from _lines(columns, rule_above_last=grid.total_row)
+    if not grid.rows:
+        yield cells.NO_ROWS(lang)
+    if grid.hidden:
+        yield cells.more_rows(grid.hidden, lang)
+
+
+def _column(grid: cells.Grid, index: int) -> list[str]:
+    """Header and cells of one column, padded to one width, with its bars when it has them."""
+    lines = _padded([grid.headers[index], *(row[index] for row in grid.rows)], flush_right=grid.numeric[index])
+    bars = grid.bars[index]
+    if bars is None:
+        return lines
+    return _padded(
+        [lines[0], *(f"{line} {cells.bar(bar, BAR_WIDTH)}" for line, bar in zip(lines[1:], bars, strict=True))]
+    )
+
+
+def _heat(grid: cells.HeatGrid) -> Iterator[str]:
+    yield grid.title
+    yield f"{grid.row_title} ↓  {grid.column_title} →"
+    columns = [_padded(["", *grid.row_labels])]
+    for index, label in enumerate(grid.column_labels):
+        columns.append(_padded([label, *(row[index] for row in grid.cells)], flush_right=True))
+    yield from _lines(columns)
+
+
+def _lines(columns: Sequence[Sequence[str]], rule_above_last: bool = False) -> Iterator[str]:
+    lines = [_GAP.join(parts).rstrip() for parts in zip(*columns, strict=True)]
+    rule = "─" * (sum(cell_len(column[0]) for column in columns) + len(_GAP) * (len(columns) - 1))
+    yield lines[0]
+    yield rule
+    yield from lines[1:-1] if rule_above_last else lines[1:]
+    if rule_above_last:
+        yield rule
+        yield lines[-1]
+
+
+def _facts(facts: Sequence[tuple[Text, Any, Kind]], lang: Lang, width: int | None) -> Iterator[str]:
+    line = ""
+    for label, value, kind in facts:
+        fact = f"{cells.terminal_safe(label(lang))} {cells.shown(value, kind, lang)}"
+        longer = f"{line} · {fact}" if line else fact
+        if width is not None and line and cell_len(longer) > width:
+            yield line
+            longer = fact
+        line = longer
+    yield line
+
+
+def _notes(block: NotesBlock, lang: Lang, width: int | None) -> Iterator[str]:
+    mark = "⚠" if block.tone == "warning" else "-"
+    yield cells.terminal_safe(block.title(lang))
+    for note in block.notes:
+        first, *others = wrapped(cells.terminal_safe(note(lang)), width - 2 if width is not None else None)
+        yield f"{mark} {first}"
+        yield from (f"  {line}" for line in others)
+
+
+def wrapped(sentence: str, width: int | None) -> list[str]:
+    """The sentence in lines of at most ``width`` cells: broken at spaces, and anywhere between wide characters.
+
+    A single word longer than the width stays whole.
+    """
+    if width is None or cell_len(sentence) <= width:
+        return [sentence]
+    lines, line = [], ""
+    for word in _words(sentence):
+        if line and cell_len(line + word.rstrip()) > width:
+            lines.append(line.rstrip())
+            line = ""
+        line += word if line else word.lstrip()
+    return [*lines, line.rstrip()]
+
+
+def _words(sentence: str) -> Iterator[str]:
+    """Pieces that may be torn apart: words with the space after them, single wide characters."""
+    word = ""
+    for character in sentence:
+        wide = cell_len(character) > 1
+        if word and (wide or word[-1] == " "):
+            if character not in _NEVER_FIRST:
+                yield word
+                word = ""
+        elif word and cell_len(word[-1]) > 1 and character not in _NEVER_FIRST:
+            yield word
+            word = ""
+        word += character
+    if word:
+        yield word
+
+
+_NEVER_FIRST = " ,。、;:?!)」』】》〉”’％,.;:?!)]}%"
+
+
+def _padded(texts: Sequence[str], flush_right: bool = False) -> list[str]:
+    width = max(cell_len(text) for text in texts)
+    spaces = [" " * (width - cell_len(text)) for text in texts]
+    return [space + text if flush_right else text + space for text, space in zip(texts, spaces, strict=True)]

@@ -1,0 +1,57 @@
+"""Runs reduces: on the whole file, or on one hash-partition of users after another, and adds the parts up.
+
+This is the only file that knows where work runs. A reduce looks at the rows of whole users and gives either rows
+per user, which concatenate, or counts by keys, which sum; so the same function gives the same answer on the whole
+file, on partitions, and on the workers of a cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from userops.collecting import collect_all
+
+SEED = 20_011
+"""Seed of the hash that deals users to partitions; not the seeds used inside a reduce."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """One small table made of many rows.
+
+    ``of`` maps rows (of whole users) to the table. ``keys``: the columns the parts are summed by (every other column
+    adds up, except those in ``earliest`` and ``latest``); no keys: rows per user, which only need to be put together.
+    """
+
+    of: Callable[[pl.LazyFrame], pl.LazyFrame]
+    keys: tuple[str, ...] = ()
+    earliest: tuple[str, ...] = ()
+    latest: tuple[str, ...] = ()
+
+    def add_up(self, parts: list[pl.DataFrame]) -> pl.DataFrame:
+        """The parts as one table; sorted by ``keys`` when there are any."""
+        whole = pl.concat(parts)
+        if not self.keys:
+            return whole
+        lowest, highest = pl.col(self.earliest).min(), pl.col(self.latest).max()
+        added = pl.exclude(*self.keys, *self.earliest, *self.latest).sum()
+        return whole.group_by(self.keys).agg(added, lowest, highest).select(whole.columns).sort(self.keys)
+
+
+def run(rows: pl.LazyFrame, reduces: Mapping[str, Reduce], *, what: str, partitions: int = 1) -> dict[str, pl.DataFrame]:
+    """Every reduce over ``rows`` in one scan per partition; same bytes for any number of ``partitions``.
+
+    ``what`` names the input in an error. Memory falls with the number of partitions, time rises by a scan each.
+    """
+    parts: dict[str, list[pl.DataFrame]] = {name: [] for name in reduces}
+    for number in range(partitions):
+        part = rows
+        if partitions > 1:
+            part = rows.filter(pl.col("user_id").hash(SEED) % partitions == number)
+        tables = collect_all([reduce.of(part) for reduce in reduces.values()], what)
+        for name, table in zip(reduces, tables, strict=True):
+            parts[name].append(table)
+    return {name: reduce.add_up(parts[name]) for name, reduce in reduces.items()}

@@ -1,0 +1,709 @@
+"""RFM tiers: every customer scored by recency, frequency and monetary value, and named by a segment grid.
+
+Reduce: one row per user (last order, orders, exact money). Finish: cuts, scores, segments, summary, what to look at.
+
+Definitions (docs/methods.md has the formulas and sources):
+
+* recency: calendar days from the date of the last order to as-of; frequency: orders; monetary: what they paid, refunds
+  netted. Refunds are no orders and undo none. Users with refunds only are in no tier and are counted apart.
+* cuts: the observed values at rank ceil(k n / bins). Score = 1 + cuts strictly below the value, so that equal values
+  always get equal scores; recency the other way round (recent is high).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from typing import Any, Literal
+
+import polars as pl
+
+from userops import account, frames, grids, money, partition, stats, tables
+from userops.errors import UsageError
+from userops.periods import end_of_day, epoch_day, start_of_day
+from userops.results import (
+    Block,
+    Column,
+    FactsBlock,
+    HeatBlock,
+    NotesBlock,
+    Provenance,
+    Result,
+    TableBlock,
+    Text,
+)
+from userops.texts.segments import Segment
+
+EXACT_GAPS_UP_TO = 2_000_000
+"""Rows up to which the gaps between orders are taken from every customer; beyond, from a fixed share of them."""
+
+Dimension = Literal["recency", "frequency", "monetary"]
+DIMENSIONS: tuple[Dimension, ...] = ("recency", "frequency", "monetary")
+VALUES: dict[Dimension, str] = {"recency": "recency_days", "frequency": "orders", "monetary": "monetary"}
+SCORES: dict[Dimension, str] = {"recency": "r", "frequency": "f", "monetary": "m"}
+NAMES: dict[Dimension, Text] = {
+    "recency": Text("Recency (days)", "最近消费 R(天)"),
+    "frequency": Text("Frequency (orders)", "消费频次 F(单)"),
+    "monetary": Text("Monetary", "消费金额 M"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """Where the scores part: ascending values, and the two thresholds of ``cn8``; money in currency units.
+
+    Save them and score next month's customers with the same ones, so that nobody moves for want of a new cut.
+    """
+
+    recency: tuple[int, ...]
+    frequency: tuple[int, ...]
+    monetary: tuple[float, ...]
+    thresholds: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What may be decided about an RFM analysis; the defaults are what most people mean.
+
+    ``since`` and ``until`` limit orders and money to a window (inclusive days); who has no order in it is not tiered.
+    ``segments``: ``champions11``, ``cn8``, ``value-tiers``, ``kmeans:K`` or a :class:`userops.grids.Grid`.
+    ``cuts`` reuses saved ones; the three ``*_cuts`` give one dimension's by hand and win over ``cuts``.
+    ``by`` breaks the tiers down by a column kept in the orders; ``per_user`` makes the table of customers as well.
+    """
+
+    as_of: date | None = None
+    since: date | None = None
+    until: date | None = None
+    tz: str = "UTC"
+    week_start: Literal["monday", "sunday"] = "monday"
+    bins: int = 5
+    recency_cuts: tuple[int, ...] | None = None
+    frequency_cuts: tuple[int, ...] | None = None
+    monetary_cuts: tuple[float, ...] | None = None
+    cuts: Cuts | None = None
+    monetary: Literal["total", "mean"] = "total"
+    segments: str | grids.Grid = "champions11"
+    cn8_threshold: Literal["mean", "median"] = "mean"
+    by: str | None = None
+    per_user: bool = False
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.bins <= 20:
+            raise UsageError.bad_value("--bins", self.bins, "a whole number from 2 to 20")
+        for dimension in DIMENSIONS:
+            given = getattr(self, f"{dimension}_cuts")
+            if given is not None and (len(given) != self.bins - 1 or list(given) != sorted(given)):
+                wanted = f"{self.bins - 1} ascending numbers for {self.bins} bins"
+                raise UsageError.bad_value(f"--{dimension}-cuts", ",".join(map(str, given)), wanted)
+        if self.since and self.until and self.since > self.until:
+            raise UsageError.bad_value("--since", self.since, f"a day not after --until {self.until}")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RfmResult(Result):
+    """Tiers (``rows``), the cuts that made them, and, when asked for, every customer (``users``)."""
+
+    cuts: Cuts = Cuts((), (), ())
+    users: pl.DataFrame | None = None
+
+
+def analyse(
+    orders: frames.Orders | pl.LazyFrame | pl.DataFrame,
+    settings: Settings | None = None,
+    *,
+    previous: pl.DataFrame | None = None,
+    partitions: int = 1,
+    **changes: Any,
+) -> RfmResult:
+    """RFM tiers of the customers in ``orders``.
+
+    ``orders``: a frame with ``user_id, ordered_at, amount`` (and ``order_id``; see :func:`userops.frames.orders`).
+    ``previous``: an earlier table of customers (``user_id, segment``) to show who moved between segments.
+    ``changes`` are fields of :class:`Settings`, so ``rfm.analyse(frame, bins=4)`` works. ``partitions`` bounds memory,
+    never the numbers. Raises InputError when no row is usable.
+    """
+    settings = replace(settings or Settings(), **changes)
+    table = orders if isinstance(orders, frames.Orders) else frames.orders(orders)
+    if previous is not None or settings.by is not None:
+        settings = replace(settings, per_user=True)
+    reduces = {"users": _reduce_users(table, settings), "account": account.reduce(table)}
+    if table.has_order_id and not table.grain_known:
+        reduces["order_ids"] = account.distinct_order_ids(table)
+    small = partition.run(table.rows, reduces, what=table.name, partitions=partitions)
+    books = account.Account(small["account"], table)
+    books.require_rows()
+    if "order_ids" in small:
+        account.refuse_repeated_order_ids(table, books.rows_used, int(small["order_ids"]["distinct"].sum()))
+    last = small["users"]["last_order"].drop_nulls().cast(pl.Datetime("us"))
+    as_of = settings.as_of or account.latest_day(books, last.dt.date())
+    scored = _score(small["users"], as_of, settings)
+    gaps, one_user_in = _gaps(table, settings, books.rows_used, partitions)
+    warnings = [account.cut_short(as_of, last), account.copies_warning(account.exact_copies(table, books.rows_used))]
+    story = _Story(settings, books, as_of, scored, gaps, one_user_in)
+    return story.result(previous, [w for w in warnings if w is not None])
+
+
+# --- reduce ---------------------------------------------------------------------------------------------------------
+
+
+def _in_window(rows: pl.LazyFrame, settings: Settings) -> pl.LazyFrame:
+    at = pl.col("ordered_at").to_physical()
+    if settings.since:
+        rows = rows.filter(at >= start_of_day(settings.since))
+    if settings.until:
+        rows = rows.filter(at < end_of_day(settings.until))
+    return rows
+
+
+def _orders(rows: pl.LazyFrame, table: frames.Orders, settings: Settings) -> pl.LazyFrame:
+    return _in_window(tables.as_orders(frames.good(rows), lines=table.grain == "line"), settings)
+
+
+def _reduce_users(table: frames.Orders, settings: Settings) -> partition.Reduce:
+    def reduce(rows: pl.LazyFrame) -> pl.LazyFrame:
+        users = tables.user_summary(_orders(rows, table, settings), with_ids=settings.per_user)
+        if settings.by is None:
+            return users
+        first = tables.first_value(_in_window(frames.good(rows), settings), settings.by)
+        return users.join(first, on="user", how="left", nulls_equal=True)
+
+    return partition.Reduce(reduce)
+
+
+def _gaps(
+    table: frames.Orders, settings: Settings, rows: int, partitions: int
+) -> tuple[pl.DataFrame, int]:
+    """The histogram of gaps between order dates, and the share of customers it was taken from (one in so many)."""
+    one_user_in = 1
+    while rows / one_user_in > EXACT_GAPS_UP_TO:
+        one_user_in *= 2
+
+    def reduce(lazy: pl.LazyFrame) -> pl.LazyFrame:
+        return tables.order_gaps(_orders(lazy, table, settings), one_user_in=one_user_in)
+
+    reduces = {"gaps": partition.Reduce(reduce, keys=("gap_days",))}
+    return partition.run(table.rows, reduces, what=table.name, partitions=partitions)["gaps"], one_user_in
+
+
+# --- finish: scores and segments ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """Customers with scores and segment, the refund-only users apart, and the cuts in steps as they were applied."""
+
+    users: pl.DataFrame
+    refund_only: pl.DataFrame
+    cuts: dict[Dimension, tuple[int, ...]]
+    thresholds: tuple[int, int, int]
+    segments: tuple[Segment, ...]
+    grid: str
+
+
+def _score(reduced: pl.DataFrame, as_of: date, settings: Settings) -> _Scored:
+    bought = pl.col("orders") > 0
+    value = pl.col("monetary")
+    if settings.monetary == "mean":
+        value = (value / pl.col("orders")).round().cast(pl.Int64)
+    users = reduced.filter(bought).with_columns(
+        revenue=pl.col("monetary"),
+        monetary=value,
+        recency_days=(epoch_day(as_of) - tables.day(pl.col("last_order"))),
+    )
+    at = _cuts_in_force(users, settings)
+    recency_score = (settings.bins + 1) - stats.score(pl.col("recency_days"), at["recency"])
+    users = users.with_columns(
+        r=recency_score.cast(pl.Int8),
+        f=stats.score(pl.col("orders"), at["frequency"]),
+        m=stats.score(pl.col("monetary"), at["monetary"]),
+    )
+    thresholds = _thresholds(users, settings)
+    index, segments, grid = _segments(users, settings, thresholds)
+    return _Scored(users.with_columns(index), reduced.filter(~bought), at, thresholds, segments, grid)
+
+
+def _cuts_in_force(users: pl.DataFrame, settings: Settings) -> dict[Dimension, tuple[int, ...]]:
+    """Cuts of each dimension, money in steps: by hand, else saved, else the observed order statistics."""
+    at: dict[Dimension, tuple[int, ...]] = {}
+    for dimension in DIMENSIONS:
+        given = getattr(settings, f"{dimension}_cuts")
+        if given is None and settings.cuts is not None:
+            given = getattr(settings.cuts, dimension)
+            if len(given) != settings.bins - 1:
+                raise UsageError.bad_value("--cuts", f"{len(given) + 1} bins", f"a file of {settings.bins} bins")
+        if given is None:
+            at[dimension] = tuple(int(x) for x in stats.cuts(users[VALUES[dimension]], settings.bins))
+        else:
+            scale = money.SCALE if dimension == "monetary" else 1
+            at[dimension] = tuple(round(x * scale) for x in given)
+    return at
+
+
+def _thresholds(users: pl.DataFrame, settings: Settings) -> tuple[int, int, int]:
+    """The cn8 thresholds as whole values: high is ``recency <= t``, ``orders >= t``, ``monetary >= t``.
+
+    High is at or above the mean (or median), above only where the threshold is the lowest value there is.
+    """
+    if settings.cuts is not None and settings.cuts.thresholds is not None:
+        recency, orders, value = settings.cuts.thresholds
+        return int(recency), int(orders), round(value * money.SCALE)
+    n = users.height
+    if n == 0:
+        return (0, 0, 0)
+    limits = []
+    for dimension in DIMENSIONS:
+        values = users[VALUES[dimension]].cast(pl.Int64)
+        sign = -1 if dimension == "recency" else 1
+        total, lowest = sign * int(values.cast(pl.Int128).sum()), int((values * sign).min())  # type: ignore[arg-type] # n > 0
+        if settings.cn8_threshold == "median":
+            ordered = values.sort(descending=sign < 0)
+            total, over = sign * (int(ordered[(n - 1) // 2]) + int(ordered[n // 2])), 2
+        else:
+            over = n
+        at = -(-total // over)  # values are whole, so "at or above the mean" is "at or above its ceiling"
+        limits.append(sign * max(at, lowest + 1))
+    return (limits[0], limits[1], limits[2])
+
+
+def _segments(
+    users: pl.DataFrame, settings: Settings, thresholds: tuple[int, int, int]
+) -> tuple[pl.Series, tuple[Segment, ...], str]:
+    """Each customer's segment (an index), the segments in order of value, and the name of the grid."""
+    chosen = settings.segments
+    if isinstance(chosen, str) and chosen.startswith("kmeans"):
+        return _clusters(users, chosen)
+    grid = chosen if isinstance(chosen, grids.Grid) else grids.built_in(chosen)
+    if grid.name == "cn8":
+        r_at, f_at, m_at = thresholds
+        high = users.select(
+            r=(pl.col("recency_days") <= r_at).cast(pl.Int8) + 1,
+            f=(pl.col("orders") >= f_at).cast(pl.Int8) + 1,
+            m=(pl.col("monetary") >= m_at).cast(pl.Int8) + 1,
+        )
+        return grid.assign(high["r"], high["f"], high["m"]), grid.segments, grid.name
+    if grid.bins != settings.bins:
+        raise UsageError.bad_value("--bins", settings.bins, f"{grid.bins}, which --segments {grid.name} is made for")
+    return grid.assign(users["r"], users["f"], users["m"]), grid.segments, grid.name
+
+
+def _clusters(users: pl.DataFrame, chosen: str) -> tuple[pl.Series, tuple[Segment, ...], str]:
+    _, _, count = chosen.partition(":")
+    if not count.isdigit() or not 2 <= int(count) <= 50:
+        raise UsageError.bad_value("--segments", chosen, "kmeans:K with K from 2 to 50, such as kmeans:5")
+    segments = tuple(Segment(f"Cluster {i}", f"聚类 {i}") for i in range(1, int(count) + 1))
+    if users.is_empty():
+        return pl.Series("segment", [], dtype=pl.UInt8), segments, chosen
+    from userops.models import kmeans
+
+    columns = [VALUES[dimension] for dimension in DIMENSIONS]
+    points = users.select(*columns).with_row_index("row").sort(*columns, "row")
+    label = kmeans.clusters(points.select(columns).cast(pl.Float64).to_numpy(), int(count))
+    index = points.select("row", segment=pl.Series(label, dtype=pl.UInt8)).sort("row")["segment"]
+    return index, segments, chosen
+
+
+# --- finish: what comes out -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """Everything a result is told from."""
+
+    settings: Settings
+    books: account.Account
+    as_of: date
+    scored: _Scored
+    gaps: pl.DataFrame
+    one_user_in: int
+
+    def result(self, previous: pl.DataFrame | None, warnings: list[Text]) -> RfmResult:
+        scored, settings = self.scored, self.settings
+        rows = tiers(scored.users, scored.segments, by=settings.by)
+        extras = {"scores": score_table(scored, settings.bins), "grid": _grid(scored.users)}
+        migration = None
+        if previous is not None:
+            migration = extras["migration"] = migrations(self.customers(), previous)
+        summary = self.summary(rows, migration)
+        warnings = [*warnings, *_warnings(scored, summary, settings)]
+        provenance = Provenance(
+            as_of=self.as_of.isoformat(),
+            tz=settings.tz,
+            week_start=settings.week_start,
+            inputs=self.books.reports(),
+            settings=self.settings_in_force(),
+            definitions=_definitions(self),
+            warnings=tuple(warnings),
+            facts={
+                "refund_only": {"users": summary["refund_only_users"], "revenue": summary["refund_only_revenue"]},
+                "currency": summary["currency"],
+            },
+        )
+        return RfmResult(
+            command="rfm",
+            rows=rows,
+            summary=summary,
+            provenance=provenance,
+            extras=extras,
+            views=_views(self, rows, extras, migration, summary, warnings),
+            cuts=self.cuts(),
+            users=self.customers() if settings.per_user else None,
+        )
+
+    def cuts(self) -> Cuts:
+        at, (r_at, f_at, m_at) = self.scored.cuts, self.scored.thresholds
+        in_units = tuple(x / money.SCALE for x in at["monetary"])
+        return Cuts(at["recency"], at["frequency"], in_units, (r_at, f_at, m_at / money.SCALE))
+
+    def settings_in_force(self) -> dict[str, Any]:
+        """Every setting with the value that was used: cuts and as-of as found, not as asked."""
+        chosen: dict[str, Any] = {f.name: getattr(self.settings, f.name) for f in fields(self.settings)}
+        cuts = self.cuts()
+        for dimension in DIMENSIONS:
+            chosen[f"{dimension}_cuts"] = list(getattr(cuts, dimension))
+        chosen |= {"as_of": self.as_of, "segments": self.scored.grid}
+        del chosen["cuts"], chosen["tz"], chosen["week_start"]
+        return {name: value.isoformat() if isinstance(value, date) else value for name, value in chosen.items()}
+
+    def customers(self) -> pl.DataFrame:
+        """One row per customer, sorted by the text of the id."""
+        names = pl.Series([s.name for s in self.scored.segments], dtype=pl.String)
+        names_zh = pl.Series([s.name_zh for s in self.scored.segments], dtype=pl.String)
+        between = "" if self.settings.bins < 10 else "-"
+        users = self.scored.users
+        by = [self.settings.by] if self.settings.by else []
+        return users.sort(pl.col("user").cast(pl.String)).select(
+            user_id="user",
+            last_order=pl.col("last_order").cast(pl.Datetime("us")).dt.date(),
+            recency_days="recency_days",
+            orders="orders",
+            monetary=money.units(pl.col("monetary")),
+            r="r",
+            f="f",
+            m="m",
+            score=pl.concat_str("r", "f", "m", separator=between),
+            segment=names.gather(users.sort(pl.col("user").cast(pl.String))["segment"]),
+            segment_zh=names_zh.gather(users.sort(pl.col("user").cast(pl.String))["segment"]),
+            **{name: pl.col(name) for name in by},
+        )
+
+    def summary(self, rows: pl.DataFrame, migration: pl.DataFrame | None) -> dict[str, Any]:
+        users, refund_only = self.scored.users, self.scored.refund_only
+        n, repeat = users.height, int((users["orders"] > 1).sum())
+        found: dict[str, Any] = {
+            "users": n,
+            "orders": int(users["orders"].sum()),
+            "revenue": int(users["revenue"].sum()) / money.SCALE,
+            "currency": self.books.currency,
+            "repeat_rate": repeat / n if n else None,
+            "median_gap_days": stats.quantile_of_counts(self.gaps["gap_days"], self.gaps["n"], 0.5),
+            "p80_gap_days": stats.quantile_of_counts(self.gaps["gap_days"], self.gaps["n"], 0.8),
+            "gap_users_one_in": self.one_user_in,
+            "refund_only_users": refund_only.height,
+            "refund_only_revenue": int(refund_only["monetary"].sum()) / money.SCALE,
+            "known_revenue": (int(users["revenue"].sum()) + int(refund_only["monetary"].sum())) / money.SCALE,
+            "file_total": self.books.file_total / money.SCALE,
+        }
+        if migration is not None:
+            both = migration.drop_nulls(["from", "to"])
+            found["moved_users"] = int(both.filter(pl.col("from") != pl.col("to"))["users"].sum())
+            found["stayed_users"] = int(both.filter(pl.col("from") == pl.col("to"))["users"].sum())
+        return found
+
+
+def tiers(users: pl.DataFrame, segments: tuple[Segment, ...], *, by: str | None = None) -> pl.DataFrame:
+    """One row per segment in order of value, those without customers included (means are then null).
+
+    ``users`` has ``segment`` (index), ``recency_days, orders, monetary, revenue`` (steps), and ``by`` when given: then
+    one row per value of it and segment. Shares are of all customers and of all revenue.
+    """
+    names = pl.DataFrame(
+        {"segment": range(len(segments)), "name": [s.name for s in segments], "name_zh": [s.name_zh for s in segments]},
+        schema={"segment": pl.UInt8, "name": pl.String, "name_zh": pl.String},
+    )
+    keys = [by] if by else []
+    n, revenue = users.height, int(users["revenue"].sum())
+    counted = users.group_by(*keys, "segment").agg(
+        users=pl.len().cast(pl.Int64),
+        recency=pl.col("recency_days").cast(pl.Int64).sum(),
+        orders=pl.col("orders").sum(),
+        monetary=pl.col("monetary").sum(),
+        revenue=pl.col("revenue").sum(),
+    )
+    frame = users.select(by).unique().join(names, how="cross") if by else names
+    sums = ("users", "recency", "orders", "monetary", "revenue")
+    return (
+        frame.join(counted, on=[*keys, "segment"], how="left", nulls_equal=True)
+        .with_columns(pl.col(sums).fill_null(0))
+        .sort(*keys, "segment", nulls_last=True)
+        .select(
+            *keys,
+            segment="name",
+            segment_zh="name_zh",
+            users="users",
+            users_share=_ratio(pl.col("users"), pl.lit(n)),
+            mean_recency_days=_ratio(pl.col("recency"), pl.col("users")),
+            mean_orders=_ratio(pl.col("orders"), pl.col("users")),
+            mean_monetary=_ratio(pl.col("monetary"), pl.col("users") * money.SCALE),
+            revenue=money.units(pl.col("revenue")),
+            revenue_share=_ratio(pl.col("revenue"), pl.lit(revenue)),
+        )
+    )
+
+
+def _ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
+    """``part / whole``, null where there is nothing to divide by."""
+    return pl.when(whole != 0).then(part / whole)
+
+
+def score_table(scored: _Scored, bins: int) -> pl.DataFrame:
+    """Each score of each dimension: the range of values it stands for and how many customers have it.
+
+    ``dimension, score, low, high, users``; null ends are open. Money in units.
+    """
+    parts = []
+    for dimension in DIMENSIONS:
+        at = [x / money.SCALE if dimension == "monetary" else float(x) for x in scored.cuts[dimension]]
+        edges: list[float | None] = [None, *at, None]
+        score = SCORES[dimension]
+        counts = dict(scored.users.group_by(score).len().iter_rows())
+        for number in range(1, bins + 1):
+            place = bins - number if dimension == "recency" else number - 1
+            parts.append((dimension, number, edges[place], edges[place + 1], counts.get(number, 0)))
+    schema = {"dimension": pl.String, "score": pl.Int8, "above": pl.Float64, "to": pl.Float64, "users": pl.Int64}
+    return pl.DataFrame(parts, schema=schema, orient="row")
+
+
+def _grid(users: pl.DataFrame) -> pl.DataFrame:
+    """Customers and revenue in each cell of recency and frequency scores: ``r, f, users, revenue``."""
+    counted = users.group_by("r", "f").agg(users=pl.len().cast(pl.Int64), revenue=money.units(pl.col("revenue").sum()))
+    return counted.sort("r", "f")
+
+
+def migrations(users: pl.DataFrame, previous: pl.DataFrame) -> pl.DataFrame:
+    """Who moved where: ``from, to, users, share`` (of the earlier segment's customers).
+
+    ``previous`` has ``user_id`` and ``segment``. A null ``from`` is a customer who was not there before, a null ``to``
+    one who is no longer; their shares are of all such.
+    """
+    before = previous.select(pl.col("user_id").cast(pl.String), pl.col("segment").cast(pl.String).alias("from"))
+    now = users.select(pl.col("user_id").cast(pl.String), to="segment")
+    return (
+        before.join(now, on="user_id", how="full", coalesce=True)
+        .group_by("from", "to")
+        .agg(users=pl.len().cast(pl.Int64))
+        .with_columns(share=pl.col("users") / pl.col("users").sum().over("from"))
+        .sort("from", "to", nulls_last=True)
+    )
+
+
+# --- words and views ------------------------------------------------------------------------------------------------
+
+
+def _definitions(story: _Story) -> tuple[Text, ...]:
+    settings, scored, as_of = story.settings, story.scored, story.as_of
+    window = [
+        Text(
+            f"Orders and money from {settings.since or 'the first row'} to {settings.until or as_of}; "
+            "customers without an order in that window are not tiered.",
+            f"订单与金额取 {settings.since or '首行'} 至 {settings.until or as_of};窗口内无订单的客户不分层。",
+        )
+    ]
+    how_cut = Text(
+        f"Cuts are the observed values at rank ceil(k·n/{settings.bins}); score = 1 + cuts strictly below the value, "
+        "recency reversed; equal values get equal scores.",
+        f"切点为排名 ceil(k·n/{settings.bins}) 处的实际值;得分 = 1 + 严格小于该值的切点数,R 反向;相同值得分相同。",
+    )
+    by_hand = Text(
+        "Cuts were given, not taken from this data; score = 1 + cuts strictly below the value, recency reversed.",
+        "切点为指定值而非由本数据计算;得分 = 1 + 严格小于该值的切点数,R 反向。",
+    )
+    given = settings.cuts or settings.recency_cuts or settings.frequency_cuts or settings.monetary_cuts
+    one_in = story.one_user_in
+    sample = (" of 1 customer in " + str(one_in), f"(抽样 1/{one_in} 客户)") if one_in > 1 else ("", "")
+    mean = settings.monetary == "mean"
+    return (
+        Text(
+            f"Recency: calendar days ({settings.tz}) from the date of the last order to as-of, {as_of}.",
+            f"R:最后一单日期至统计截止日 {as_of} 的自然日数(时区 {settings.tz})。",
+        ),
+        Text(
+            "Frequency: orders; refunds are no orders and undo none. "
+            f"Monetary: {'average per order' if mean else 'total'}, refunds netted.",
+            f"F:订单数,退款不算订单也不抵消订单。M:{'单均金额' if mean else '总金额'},已扣除退款。",
+        ),
+        *(window if settings.since or settings.until else ()),
+        by_hand if given else how_cut,
+        _segment_words(scored, settings),
+        Text(
+            f"Gaps: days from one order date of a customer to the next{sample[0]}; same-day orders count once.",
+            f"复购间隔:同一客户相邻下单日的天数{sample[1]};同日多单算一次。",
+        ),
+    )
+
+
+def _segment_words(scored: _Scored, settings: Settings) -> Text:
+    if scored.grid == "cn8":
+        r_at, f_at, m_at = scored.thresholds
+        source, source_zh = ("saved", "已保存") if settings.cuts else (settings.cn8_threshold, "")
+        source_zh = source_zh or {"mean": "均值", "median": "中位数"}[settings.cn8_threshold]
+        amount = account.money_text(m_at)
+        return Text(
+            f"cn8: high is recency <= {r_at} days, orders >= {f_at}, monetary >= {amount} ({source} of all customers).",
+            f"八分法:R 高为 ≤ {r_at} 天,F 高为 ≥ {f_at} 单,M 高为 ≥ {amount}(全体客户{source_zh})。",
+        )
+    if scored.grid.startswith("kmeans"):
+        return Text(
+            f"{scored.grid}: k-means on log1p of recency, orders and monetary, standardised; clusters by mean value. "
+            "Exploratory: borders move with the data.",
+            f"{scored.grid}:对 R、F、M 取 log1p 并标准化后聚类,按平均金额排序;仅供探索,边界随数据变化。",
+        )
+    return Text(
+        f"Segments: {scored.grid}, by the R, F and M scores.", f"分层:{scored.grid},按 R、F、M 得分。"
+    )
+
+
+def _warnings(scored: _Scored, summary: dict[str, Any], settings: Settings) -> list[Text]:
+    n, found = scored.users.height, []
+    once = int((scored.users["orders"] == 1).sum())
+    first_cut = scored.cuts["frequency"][0] if scored.cuts["frequency"] else None
+    if n and first_cut == 1 and once / n > 1 / settings.bins:
+        found.append(
+            Text(
+                f"{once / n:.0%} of customers bought once: any second order scores at least 2 on frequency",
+                f"{once / n:.0%} 的客户只购买过一次:只要有第二单,F 得分至少为 2",
+            )
+        )
+    for dimension in DIMENSIONS:
+        at = scored.cuts[dimension]
+        distinct = len(set(at))
+        if n and distinct < len(at):
+            option = f"--bins {distinct + 1} or --{dimension}-cuts" if distinct else f"--{dimension}-cuts"
+            found.append(
+                Text(
+                    f"{dimension}: {len(at) - distinct + 1} cuts coincide, so some scores are empty; {option} parts better",
+                    f"{NAMES[dimension].zh}:{len(at) - distinct + 1} 个切点重合,部分得分为空;可用 {option} 调整",
+                )
+            )
+    if n and n < settings.bins * 10:
+        found.append(
+            Text(f"only {n} customers: tiers of so few say little", f"只有 {n} 个客户:分层意义有限")
+        )
+    return found
+
+
+def _reconciliation(story: _Story) -> Text:
+    """The line that shows that no money is missing between the file and the tiers."""
+    show = account.money_text
+    tiered = int(story.scored.users["revenue"].sum())
+    refunds, rejected = int(story.scored.refund_only["monetary"].sum()), story.books.rejected_total
+    outside = story.books.file_total - rejected - tiered - refunds
+    en, zh = [f"tiers {show(tiered)}"], [f"各层合计 {show(tiered)}"]
+    if story.scored.refund_only.height:
+        en.append(f"{story.scored.refund_only.height:,} refund-only customers {show(refunds)}")
+        zh.append(f"仅退款客户 {story.scored.refund_only.height:,} 人 {show(refunds)}")
+    if outside:
+        en.append(f"outside the window {show(outside)}")
+        zh.append(f"窗口外 {show(outside)}")
+    if en[1:]:
+        en.append(f"= known customers {show(tiered + refunds + outside)}")
+        zh.append(f"= 已知客户 {show(tiered + refunds + outside)}")
+    if not story.books.rejected.is_empty():
+        en.append(f"rejected rows {show(rejected)}")
+        zh.append(f"剔除行 {show(rejected)}")
+    total = story.books.file_total
+    joined, joined_zh = " + ".join(en).replace("+ =", "="), " + ".join(zh).replace("+ =", "=")
+    return Text(f"{joined} = the file's total {show(total)}.", f"{joined_zh} = 文件合计 {show(total)}。")
+
+
+def _cut_words(story: _Story) -> tuple[Text, ...]:
+    cuts = story.cuts()
+
+    def listed(values: tuple[float, ...]) -> str:
+        return " / ".join(f"{x:,.2f}".removesuffix(".00") for x in values)
+
+    return tuple(
+        Text(f"{NAMES[d].en}: {listed(getattr(cuts, d))}", f"{NAMES[d].zh}:{listed(getattr(cuts, d))}")
+        for d in DIMENSIONS
+    )
+
+
+SEGMENT = Column("segment", Text("Segment", "分层"))
+SEGMENT_ZH = Column("segment_zh", Text("Segment", "分层"))
+TIER_COLUMNS = (
+    Column("users", Text("Users", "用户数"), "count"),
+    Column("users_share", Text("Share", "占比"), "share", bar=True),
+    Column("mean_recency_days", Text("Recency (d)", "R(天)"), "days"),
+    Column("mean_orders", Text("Orders", "F(单)"), "number"),
+    Column("mean_monetary", Text("Monetary", "M(金额)"), "money"),
+    Column("revenue", Text("Revenue", "收入"), "money"),
+    Column("revenue_share", Text("Of revenue", "收入占比"), "share", bar=True),
+)
+
+
+def _views(
+    story: _Story,
+    rows: pl.DataFrame,
+    extras: dict[str, pl.DataFrame],
+    migration: pl.DataFrame | None,
+    summary: dict[str, Any],
+    warnings: list[Text],
+) -> tuple[Block, ...]:
+    settings = story.settings
+    by = (Column(settings.by, Text(settings.by, settings.by)),) if settings.by else ()
+    tier_table = TableBlock(
+        Text(f"RFM tiers as of {story.as_of}", f"RFM 分层(截至 {story.as_of})"),
+        (*by, SEGMENT, *TIER_COLUMNS),
+        rows,
+        columns_zh=(*by, SEGMENT_ZH, *TIER_COLUMNS),
+    )
+    facts = FactsBlock(
+        (
+            (Text("customers", "客户"), summary["users"], "count"),
+            (Text("orders", "订单"), summary["orders"], "count"),
+            (Text(f"revenue {summary['currency'] or ''}".strip(), "收入"), summary["revenue"], "money"),
+            (Text("bought again", "复购率"), summary["repeat_rate"], "share"),
+            (Text("median gap (days)", "复购间隔中位数(天)"), summary["median_gap_days"], "count"),
+            (Text("80 % within (days)", "80% 复购于(天内)"), summary["p80_gap_days"], "count"),
+        )
+    )
+    blocks: list[Block] = [facts, tier_table, _heat(extras["grid"], settings.bins)]
+    if migration is not None:
+        blocks.append(_migration_heat(migration, story.scored.segments))
+    blocks += [
+        NotesBlock(Text("Cuts", "切点"), _cut_words(story)),
+        NotesBlock(Text("Reconciliation", "对账"), (_reconciliation(story),)),
+        NotesBlock(Text("Definitions", "口径"), _definitions(story)),
+    ]
+    if warnings:
+        blocks.append(NotesBlock(Text("Mind", "注意"), tuple(warnings), tone="warning"))
+    return tuple(blocks)
+
+
+def _heat(grid: pl.DataFrame, bins: int) -> HeatBlock:
+    count = {(r, f): n for r, f, n in grid.select("r", "f", "users").iter_rows()}
+    scores = range(bins, 0, -1)
+    return HeatBlock(
+        Text("Customers by recency and frequency", "R × F 客户分布"),
+        Text("Recency", "R"),
+        Text("Frequency", "F"),
+        tuple(Text(f"R{r}", f"R{r}") for r in scores),
+        tuple(Text(f"F{f}", f"F{f}") for f in range(1, bins + 1)),
+        tuple(tuple(float(count.get((r, f), 0)) for f in range(1, bins + 1)) for r in scores),
+    )
+
+
+def _migration_heat(migration: pl.DataFrame, segments: tuple[Segment, ...]) -> HeatBlock:
+    share = {(a, b): s for a, b, s in migration.select("from", "to", "share").iter_rows()}
+    known = {s.name: Text(s.name, s.name_zh) for s in segments}
+    before = [name for name in [*known, *sorted({a for a, _ in share if a and a not in known})] if any(a == name for a, _ in share)]
+    rows: list[str | None] = [*before, *([None] if any(a is None for a, _ in share) else [])]
+    columns: list[str | None] = [*known, *([None] if any(b is None for _, b in share) else [])]
+    return HeatBlock(
+        Text("Moved from (rows) to (columns), share of the earlier segment", "分层迁移:行为上期,列为本期(占上期该层)"),
+        Text("From", "上期"),
+        Text("To", "本期"),
+        tuple(known.get(a, Text(a, a)) if a else Text("(new)", "(新增)") for a in rows),
+        tuple(known[b] if b else Text("(gone)", "(消失)") for b in columns),
+        tuple(tuple(share.get((a, b)) for b in columns) for a in rows),
+        kind="share",
+    )

@@ -1,0 +1,38 @@
+"""Order statistics and small estimates that several analyses share."""
+
+from __future__ import annotations
+
+import polars as pl
+
+
+def cuts(values: pl.Series, bins: int) -> tuple[int | float, ...]:
+    """The ``bins - 1`` values that part ``values`` into equal-sized bins: those at rank ``ceil(k * n / bins)``.
+
+    Always observed values, never interpolated; the same as SQL's ``quantile_disc`` and, for five bins on whole
+    numbers, R ``rfm``'s quantile + 1. Null-free input; an empty series gives no cuts.
+    """
+    n = values.len()
+    if n == 0:
+        return ()
+    ordered = values.sort()
+    return tuple(ordered[-(-k * n // bins) - 1] for k in range(1, bins))
+
+
+def score(value: pl.Expr, at: tuple[int | float, ...]) -> pl.Expr:
+    """1 + the number of cuts strictly below ``value``: equal values always get equal scores."""
+    total = pl.lit(1, dtype=pl.Int8)
+    for cut in at:
+        total = total + (value > cut).cast(pl.Int8)
+    return total
+
+
+def quantile_of_counts(value: pl.Series, count: pl.Series, share: float) -> int | float | None:
+    """The smallest value at or below which ``share`` of the counted items lie; None when nothing was counted.
+
+    ``value`` ascending, ``count`` how often each occurs: a histogram, so no item is held twice.
+    """
+    total = int(count.sum())
+    if total == 0:
+        return None
+    reached = count.cum_sum() >= share * total
+    return value.filter(reached)[0]

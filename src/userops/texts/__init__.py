@@ -1,0 +1,1 @@
+"""Words and grids as data, in English and Chinese; no logic lives here."""
