@@ -88,52 +88,79 @@ def rfm_result(command: str = "rfm") -> Result:
     )
     scores = tuple(Text(str(score), str(score)) for score in range(1, 6))
     warning = Text(
-        "frequency: 3 of 4 cuts are equal to 1 order, so scores 2 to 4 are empty; --frequency-cuts 1,2,4 would fill them",
+        "frequency: 3 of 4 cuts are equal to 1 order, so scores 2 to 4 are empty; "
+        "--frequency-cuts 1,2,4 would fill them",
         "频次:4 个切点中有 3 个都等于 1 单,得分 2 至 4 为空;可用 --frequency-cuts 1,2,4",
     )
     definitions = (
-        Text("Recency: calendar days from the last order's date to the as-of date.", "最近一次消费:最后下单日到统计截止日的自然日数。"),
+        Text(
+            "Recency: calendar days from the last order's date to the as-of date.",
+            "最近一次消费:最后下单日到统计截止日的自然日数。",
+        ),
         Text(
             "Cuts: the observed values at rank ceil(k·n/bins). Equal values always get equal scores.",
             "切点:第 ceil(k·n/bins) 位的观测值;相同的值得分必然相同。",
         ),
-    )  # fmt: skip
+    )
     return Result(
         command=command,
         rows=rows,
-        summary={"users": users, "revenue": revenue, "repeat_rate": 0.6561, "median_gap_days": 28.0, "p80_gap_days": float("nan")},
+        summary={
+            "users": users,
+            "revenue": revenue,
+            "repeat_rate": 0.6561,
+            "median_gap_days": 28.0,
+            "p80_gap_days": float("nan"),
+        },
         provenance=Provenance(
             as_of="2026-10-31",
             tz="Asia/Shanghai",
             week_start="monday",
-            inputs=(InputReport("orders.parquet", "canonical", 52_310, 51_877, {"missing_user_id": 391, "after_as_of": 42}),),
+            inputs=(
+                InputReport("orders.parquet", "canonical", 52_310, 51_877, {"missing_user_id": 391, "after_as_of": 42}),
+            ),
             settings={"bins": 5, "monetary": "total", "segments": "champions11", "frequency_cuts": None, "since": None},
             definitions=definitions,
             warnings=(warning,),
         ),
-        extras={"cuts": pl.DataFrame({"measure": ["recency_days", "orders"], "cuts": [[14.0, 40.0, 91.0, 210.0], [1.0, 1.0, 1.0, 4.0]]})},
+        extras={
+            "cuts": pl.DataFrame(
+                {"measure": ["recency_days", "orders"], "cuts": [[14.0, 40.0, 91.0, 210.0], [1.0, 1.0, 1.0, 4.0]]}
+            )
+        },
         views=(
-            FactsBlock((
-                (Text("Users", "用户数"), users, "count"),
-                (Text("Revenue", "收入"), revenue, "money"),
-                (Text("Repeat rate", "复购率"), 0.6561, "share"),
-                (Text("Median gap, days", "复购间隔中位数(天)"), 28.0, "days"),
-                (Text("Last order", "最后下单日"), "2026-10-31", "date"),
-            )),
+            FactsBlock(
+                (
+                    (Text("Users", "用户数"), users, "count"),
+                    (Text("Revenue", "收入"), revenue, "money"),
+                    (Text("Repeat rate", "复购率"), 0.6561, "share"),
+                    (Text("Median gap, days", "复购间隔中位数(天)"), 28.0, "days"),
+                    (Text("Last order", "最后下单日"), "2026-10-31", "date"),
+                )
+            ),
             TableBlock(Text("Segments", "用户分层"), (name, *columns), shown, (name_zh, *columns), total_row=True),
             HeatBlock(
-                Text("Users by score", "各得分用户数"), Text("recency", "R 得分"), Text("frequency", "F 得分"), scores, scores, GRID,
+                Text("Users by score", "各得分用户数"),
+                Text("recency", "R 得分"),
+                Text("frequency", "F 得分"),
+                scores,
+                scores,
+                GRID,
             ),
-            NotesBlock(Text("How it adds up", "对账"), (
-                Text(
-                    "9,767,199.80 in the file = 9,767,199.80 in segments + 0.00 of users with refunds only; 433 of 52,310 rows rejected",
-                    "文件合计 9,767,199.80 = 各分层 9,767,199.80 + 仅退款用户 0.00;52,310 行中剔除 433 行",
+            NotesBlock(
+                Text("How it adds up", "对账"),
+                (
+                    Text(
+                        "9,767,199.80 in the file = 9,767,199.80 in segments + 0.00 of users with refunds only; "
+                        "433 of 52,310 rows rejected",
+                        "文件合计 9,767,199.80 = 各分层 9,767,199.80 + 仅退款用户 0.00;52,310 行中剔除 433 行",
+                    ),
                 ),
-            )),
+            ),
             NotesBlock(Text("Definitions", "口径"), definitions),
             NotesBlock(Text("Warnings", "警告"), (warning,), tone="warning"),
         ),
-    )  # fmt: skip
+    )
 
 
 HOSTILE = "\x1b[31m<script>alert('1')</script>|`=\u202e\x9bJ &amp;\nend"
@@ -149,11 +176,19 @@ def hostile_result() -> Result:
         command="rfm",
         rows=frame,
         summary={HOSTILE: HOSTILE, "worst": float("-inf"), "nested": [{"x": float("nan")}]},
-        provenance=Provenance(HOSTILE, HOSTILE, "monday", (InputReport(HOSTILE, HOSTILE, 2, 2, {HOSTILE: 0}),), {HOSTILE: HOSTILE}, (text,), (text,)),
+        provenance=Provenance(
+            HOSTILE,
+            HOSTILE,
+            "monday",
+            (InputReport(HOSTILE, HOSTILE, 2, 2, {HOSTILE: 0}),),
+            {HOSTILE: HOSTILE},
+            (text,),
+            (text,),
+        ),
         views=(
             FactsBlock(((text, HOSTILE, "text"),)),
             TableBlock(text, columns, frame),
             HeatBlock(text, text, text, (text,), (text,), ((float("nan"),),)),
             NotesBlock(text, (text,), tone="warning"),
         ),
-    )  # fmt: skip
+    )

@@ -1,4 +1,4 @@
-"""The files of a simulated shop: orders, events, users, costs, referrals, feedback and goals, the same for the same seed.
+"""The files of a simulated shop: orders, events, users, costs, referrals, feedback, goals; the same for the same seed.
 
 The shop sells from ``Settings.start`` on; customers arrive every day, buy as BG/NBD has it, and click their way to
 every purchase (:mod:`userops.models.shop`). With ``stories`` it also falls ill in known ways (:data:`STORIES`), so that
@@ -7,19 +7,21 @@ a check-up has something to find and a test can say whether it did; without, not
 What holds: ids are unique; every user of every table is in ``users``; the purchases among the events are the orders
 that are no refunds, with the same user, time and ``order_id``; nothing lies beyond the last day. Users come by number;
 orders, events, referrals and feedback come by time within a block of :data:`BLOCK` customers, which is one row group.
-The first n thousand customers stay as they are when ``customers`` grows.
+The first n thousand customers stay as they are when ``customers`` grows. The bytes are the same on any machine and any
+number of threads, with the same versions of numpy, Polars and pyarrow.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import IO, TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import polars as pl
+import polars.selectors as cs
 
 from userops.errors import OutputError, UsageError
 from userops.results import Text
@@ -193,6 +195,7 @@ class Written:
     what: Text
 
 
+CONFIG = "userops.toml"
 FILES: dict[str, Text] = {
     "orders.parquet": Text("orders, refunds as negative rows", "订单,退款为负数行"),
     "events.parquet": Text("every click, search and purchase", "全部行为事件"),
@@ -200,19 +203,19 @@ FILES: dict[str, Text] = {
     "costs.csv": Text("marketing spend by day and channel", "按日按渠道的营销花费"),
     "referrals.csv": Text("invitations, and who joined", "邀请记录与受邀注册"),
     "feedback.csv": Text("scores (NPS) and what users say", "NPS 评分与用户原声"),
-    "userops.toml": Text("goals, funnel steps, activation event", "目标、漏斗步骤与激活事件"),
+    CONFIG: Text("goals, funnel steps, activation event", "目标、漏斗步骤与激活事件"),
 }
 
-Save = Callable[[str], AbstractContextManager[str]]
-"""Gives the name to write under in place of the final one, and puts the file there when the block ends well."""
+Write = Callable[[BinaryIO], None]
+Save = Callable[[str, Write], None]
+"""Puts what a writer writes at a path, whole or not at all: :func:`userops.outputs.saving.write_atomically`."""
 
 
 def tables(settings: Settings) -> Shop:
     """The whole shop as frames, each by time (users by number)."""
     parts = list(blocks(settings))
     whole = {name: pl.concat([part[name] for part in parts]) for name in parts[0]}
-    for name, (time, identity) in _ORDER.items():
-        whole[name] = whole[name].sort(time, identity, nulls_last=True)
+    whole = {name: frame.sort(SORTED_BY[name], nulls_last=True) for name, frame in whole.items()}
     return Shop(**whole, costs=_costs(settings), goals=goals())
 
 
@@ -237,97 +240,94 @@ def blocks(settings: Settings, customers: int = BLOCK) -> Iterator[dict[str, pl.
         yield _frames(settings, whole)
 
 
-def write(settings: Settings, folder: str, save: Save | None = None) -> list[Written]:
-    """Write the shop into ``folder`` and say what lies there. Files of the same names are replaced when all is done.
+def write(settings: Settings, folder: str | os.PathLike[str], save: Save) -> list[Written]:
+    """Write the shop into ``folder``, made if need be, and say what lies there then.
 
-    Memory stays that of one block. ``OutputError`` when the folder cannot be written; what was there then remains.
+    No file takes its place before all are complete; memory stays that of one block. ``OutputError`` when the folder
+    cannot be made (what ``save`` raises passes through).
     """
     folder = os.fspath(folder)
     try:
         os.makedirs(folder, exist_ok=True)
-        rows = _write(settings, folder, save or replacing)
-        sizes = {name: os.path.getsize(os.path.join(folder, name)) for name in FILES}
     except OSError as error:
         raise OutputError.not_written(folder, error.strerror or str(error), "choose another --out") from error
-    return [Written(name, rows.get(name), sizes[name], what) for name, what in FILES.items()]
+    written: list[Written] = []
+    paths = [os.path.join(folder, name) for name in FILES]
+    _with_files(save, paths, lambda files: written.extend(_fill(settings, files)))
+    return written
 
 
-@contextmanager
-def replacing(path: str) -> Iterator[str]:
-    """A name beside ``path`` to write under; it becomes ``path`` at the end, or is removed when something fails."""
-    beside = f"{path}.{os.getpid()}.tmp"
-    try:
-        yield beside
-        os.replace(beside, path)
-    finally:
-        if os.path.exists(beside):
-            os.remove(beside)
+def _with_files(save: Save, paths: Sequence[str], use: Callable[[list[BinaryIO]], None]) -> None:
+    """Have ``use`` fill all the files at once, each saved as ``save`` does."""
+    if not paths:
+        use([])
+    else:
+        save(paths[0], lambda first: _with_files(save, paths[1:], lambda rest: use([first, *rest])))
 
 
-def _write(settings: Settings, folder: str, save: Save) -> dict[str, int]:
-    rows = {name: 0 for name in FILES if name != "userops.toml"}
-    with ExitStack() as stack:
-        paths = {name: stack.enter_context(save(os.path.join(folder, name))) for name in FILES}
-        with ExitStack() as opened:
-            sinks: dict[str, _CsvSink | _ParquetSink] = {}
-            for name in rows:
-                kind = _ParquetSink if name.endswith(".parquet") else _CsvSink
-                sinks[name] = opened.enter_context(kind(paths[name]))
-            for block in blocks(settings):
-                for table, frame in block.items():
-                    name = next(file for file in rows if file.startswith(f"{table}."))
-                    rows[name] += frame.height
-                    sinks[name].append(frame)
-            costs = _costs(settings)
-            rows["costs.csv"] = costs.height
-            sinks["costs.csv"].append(costs)
-        with open(paths["userops.toml"], "w", encoding="utf-8", newline="\n") as file:
-            file.write(goals())
-    return rows
+def _fill(settings: Settings, files: list[BinaryIO]) -> list[Written]:
+    """Stream the shop into its open files, in the order of :data:`FILES`."""
+    by_name = dict(zip(FILES, files, strict=True))
+    sinks = {name.partition(".")[0]: _sink(name, file) for name, file in by_name.items() if name != CONFIG}
+    for block in chain(blocks(settings), [{"costs": _costs(settings)}]):
+        for table, frame in block.items():
+            sinks[table].append(frame)
+    for sink in sinks.values():
+        sink.close()
+    by_name[CONFIG].write(goals().encode())
+    rows = {table: sink.rows for table, sink in sinks.items()}
+    return [Written(name, rows.get(name.partition(".")[0]), by_name[name].tell(), what) for name, what in FILES.items()]
+
+
+def _sink(name: str, file: BinaryIO) -> _ParquetSink | _CsvSink:
+    return _ParquetSink(file) if name.endswith(".parquet") else _CsvSink(file)
 
 
 class _ParquetSink:
-    """A Parquet file that grows by one row group per frame."""
+    """Parquet that grows by one row group per frame."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
         self._writer: Any = None
-
-    def __enter__(self) -> _ParquetSink:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        self.rows = 0
 
     def append(self, frame: pl.DataFrame) -> None:
-        import pyarrow.parquet as pq
+        from pyarrow.parquet import ParquetWriter  # type: ignore[import-untyped]
 
         table = frame.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._path, table.schema, compression="zstd", store_schema=False)
+            self._writer = ParquetWriter(
+                self._file,
+                table.schema,
+                compression="zstd",
+                store_schema=False,  # plain strings and times for every reader
+                use_dictionary=frame.select(cs.string()).columns,
+                column_encoding=dict.fromkeys(frame.select(~cs.string() & ~cs.float()).columns, "DELTA_BINARY_PACKED"),
+            )
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+        self.rows += frame.height
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
 
 
 class _CsvSink:
-    """A CSV file with one header that grows by frames."""
+    """CSV with one header that grows by frames."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._file: IO[bytes] | None = None
-
-    def __enter__(self) -> _CsvSink:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._headed = False
+        self.rows = 0
 
     def append(self, frame: pl.DataFrame) -> None:
-        new = self._file is None
-        if self._file is None:
-            self._file = open(self._path, "wb")
-        frame.write_csv(self._file, include_header=new, float_precision=2, datetime_format="%Y-%m-%d %H:%M:%S")
+        text = frame.write_csv(include_header=not self._headed, float_precision=2, datetime_format="%Y-%m-%d %H:%M:%S")
+        self._file.write(text.encode())
+        self._headed = True
+        self.rows += frame.height
+
+    def close(self) -> None:
+        self._file.flush()
 
 
 def goals() -> str:
@@ -335,7 +335,35 @@ def goals() -> str:
     return _GOALS
 
 
-# Codes to frames
+_GOALS = """\
+# What this shop aims for. userops diagnose reads this file from the folder it runs in.
+
+vertical = "e-commerce"          # benchmarks are shown for this line of business only
+
+[activation]
+event = "purchase"               # a new user is activated by the first purchase ...
+within = "7d"                    # ... in the seven days after signing up
+
+[funnel]
+steps = ["visit", "view_item", "add_to_cart", "begin_checkout", "purchase"]
+within = "7d"
+
+[goals]                          # a comparison per metric; shares are fractions of 1
+activation_rate = ">= 0.40"
+d1_retention = ">= 0.22"
+d7_retention = ">= 0.10"
+d30_retention = ">= 0.04"
+checkout_conversion = ">= 0.60"  # begin_checkout to purchase
+repeat_rate = ">= 0.50"
+cac = "<= 12"                    # US dollars per newcomer of the paid channels
+ltv_cac = ">= 3"
+invite_conversion = ">= 0.20"
+nps = ">= 25"
+refund_rate = "<= 0.03"
+"""
+
+
+# From codes to what people read
 
 
 def _world(settings: Settings) -> World:
@@ -345,20 +373,117 @@ def _world(settings: Settings) -> World:
     return shop.World(settings.seed, settings.days, settings.start.weekday(), episodes)
 
 
-_ORDER = {
+SORTED_BY = {
     "orders": ("ordered_at", "order_id"),
     "events": ("time", "event_id"),
-    "users": ("user_id", "signed_up_at"),
-    "referrals": ("invited_at", "referrer_id"),
-    "feedback": ("time", "user_id"),
+    "users": ("user_id",),
+    "referrals": ("invited_at", "referrer_id", "user_id"),
+    "feedback": ("time", "user_id", "score"),
 }
-"""By what each table is sorted."""
+"""By what the rows of each table are sorted, within a block."""
 
 
-def _frames(settings: Settings, whole: dict[str, Columns]) -> dict[str, pl.DataFrame]:
-    """The tables as people know them: ids and names for codes, dates for milliseconds."""
-    raw = {name: pl.DataFrame(columns).lazy() for name, columns in whole.items()}
-    midnight = datetime.combine(settings.start, datetime.min.time())
-    lazy = _named(raw, midnight)
-    frames = pl.collect_all([table.sort(*_ORDER[name], nulls_last=True) for name, table in lazy.items()])
-    return dict(zip(lazy, frames, strict=True))
+def _frames(settings: Settings, block: dict[str, Columns]) -> dict[str, pl.DataFrame]:
+    """The tables of a block, sorted, with ids, names, times and money for the codes of the simulation."""
+    start = settings.start
+    return {
+        table: pl.DataFrame(block[table]).lazy().select(columns).sort(SORTED_BY[table], nulls_last=True).collect()
+        for table, columns in _columns(start).items()
+    }
+
+
+def _columns(start: date) -> dict[str, list[pl.Expr]]:
+    """How the columns of each file are made of the arrays of the simulation."""
+    from userops.models import shop
+
+    channel, platform = _named("channel", shop.CHANNELS), _named("platform", shop.PLATFORMS)
+    return {
+        "orders": [
+            pl.when("refunded").then(_order_id("R", "number")).otherwise(_order_id("O", "number")).alias("order_id"),
+            _user_id("user"),
+            _time("at", start).alias("ordered_at"),
+            _money("cents").alias("amount"),
+            pl.lit("USD").alias("currency"),
+            channel,
+            platform,
+            _named("product", shop.PRODUCTS),
+            _named("product", shop.CATEGORY_OF_PRODUCT).alias("category"),
+        ],
+        "events": [
+            (_customer("user") * 1_000_000 + pl.col("number") + 1).alias("event_id"),
+            _user_id("user"),
+            _named("event", shop.EVENTS),
+            _time("at", start).alias("time"),
+            (_customer("user") * 100_000 + pl.col("session") + 1).alias("session_id"),
+            platform,
+            channel,
+            _named("product", shop.PRODUCTS).alias("item_id"),
+            pl.when(pl.col("order") >= 0).then(_order_id("O", "order")).alias("order_id"),
+            _time("ingested", start).alias("ingested_at"),
+        ],
+        "users": [
+            _user_id("user"),
+            _time("signed_up", start).alias("signed_up_at"),
+            channel,
+            platform,
+            _named("city", [country for country, _ in shop.CITIES]).alias("country"),
+            _named("city", [city for _, city in shop.CITIES]),
+            _named("age_group", shop.AGE_GROUPS),
+            _user_id("invited_by"),
+        ],
+        "referrals": [
+            _user_id("referrer").alias("referrer_id"),
+            _time("at", start).alias("invited_at"),
+            _user_id("user"),
+        ],
+        "feedback": [
+            _user_id("user"),
+            _time("at", start).alias("time"),
+            pl.col("score"),
+            _named("review", [text for mood in shop.REVIEWS for text in mood]).alias("text"),
+            pl.col("rating"),
+        ],
+    }
+
+
+def _costs(settings: Settings) -> pl.DataFrame:
+    """``date, channel, spend``, a row per day and paid channel."""
+    from userops.models import shop
+
+    return pl.DataFrame(shop.costs(_world(settings), settings.customers)).select(
+        (pl.lit(settings.start) + pl.duration(days="day")).alias("date"),
+        _named("channel", shop.CHANNELS),
+        _money("spend"),
+    )
+
+
+def _named(code: str, names: Sequence[str]) -> pl.Expr:
+    """The name of each code, null for -1."""
+    return pl.lit(pl.Series([*names, None])).gather(pl.col(code)).alias(code)
+
+
+def _customer(user: str) -> pl.Expr:
+    return pl.col(user) + 1
+
+
+def _user_id(user: str) -> pl.Expr:
+    """``U0000001`` for the first customer, null for -1; under the canonical name unless it says who invited."""
+    number = _customer(user)
+    name = "user_id" if user == "user" else user
+    return pl.when(number > 0).then(pl.lit("U") + number.cast(pl.String).str.zfill(7)).alias(name)
+
+
+def _order_id(letter: str, number: str) -> pl.Expr:
+    digits = _customer("user") * 10_000 + pl.col(number) + 1
+    return pl.lit(letter) + digits.cast(pl.String).str.zfill(11)
+
+
+def _money(cents: str) -> pl.Expr:
+    """Currency units, the double nearest to the cents: rounded, as Polars divides by multiplying with 0.01."""
+    return (pl.col(cents) / 100).round(2)
+
+
+def _time(milliseconds: str, start: date) -> pl.Expr:
+    """Naive UTC, to the millisecond."""
+    midnight = pl.lit(datetime(start.year, start.month, start.day), dtype=pl.Datetime("us"))
+    return midnight + pl.duration(milliseconds=milliseconds, time_unit="us")

@@ -48,6 +48,10 @@ class UsageError(UseropsError):
         return cls("E_BAD_VALUE", f"{option} cannot be '{given}'", f"it takes {wanted}")
 
     @classmethod
+    def no_input(cls) -> Self:
+        return cls("E_NO_INPUT", "no file given", "name a file, a quoted glob, or pipe data in; --help shows examples")
+
+    @classmethod
     def settings_file(cls, path: str, problem: str, hint: str | None = None) -> Self:
         return cls("E_SETTINGS_FILE", f"{path}: {problem}", hint)
 
@@ -94,6 +98,17 @@ class InputError(UseropsError):
     @classmethod
     def unreadable(cls, path: str, problem: str, hint: str | None = None) -> Self:
         return cls("E_UNREADABLE", f"cannot read {path}: {problem}", hint)
+
+    @classmethod
+    def malformed(cls, path: str, problem: str, hint: str) -> Self:
+        """The text of a file breaks its own rules; opening it thoroughly mends that or names the line."""
+        return cls("E_MALFORMED", f"cannot read {path}: {problem}", hint)
+
+    @classmethod
+    def sheet_missing(cls, sheet: str, path: str, sheets: Sequence[str]) -> Self:
+        near = closest(sheet, sheets)
+        hint = f"did you mean '{near}'? sheets: {_listed(sheets)}" if near else f"sheets: {_listed(sheets)}"
+        return cls("E_SHEET_MISSING", f"no sheet '{sheet}' in {path}", hint)
 
     @classmethod
     def empty(cls, path: str, hint: str | None = None) -> Self:
@@ -149,5 +164,74 @@ class InputError(UseropsError):
         )
 
     @classmethod
+    def reader_died(cls, signal: str, *, by_memory: bool) -> Self:
+        why = "it is damaged, or needs more memory than there is" if by_memory else "it is damaged"
+        return cls("E_READER_DIED", f"reading the input ended with {signal}: {why}", "look at the file with another tool")
+
+    @classmethod
     def too_large_for_memory(cls, path: str) -> Self:
         return cls("E_MEMORY", f"{path} needs more memory than there is", "work on part of it, or on a larger machine")
+
+    @classmethod
+    def column_unfit(cls, role: str, column: str, path: str, dtype: str) -> Self:
+        hint = f"choose another column: --map {role}=COLUMN" if role.isidentifier() else "choose another column with --map"
+        return cls("E_COLUMN_UNFIT", f"column '{column}' of {path} cannot be {role}: it holds {dtype}", hint)
+
+    @classmethod
+    def damaged_ids(cls, column: str, path: str, example: str) -> Self:
+        return cls(
+            "E_DAMAGED_IDS",
+            f"ids in column '{column}' of {path} are rounded ({example}), so different users look the same",
+            "a spreadsheet has done this: export again with the column as text, or as csv without opening it there",
+        )
+
+    @classmethod
+    def ambiguous_dates(cls, column: str, path: str, example: str) -> Self:
+        return cls(
+            "E_AMBIGUOUS_DATES",
+            f"dates such as {example} in column '{column}' of {path} could begin with the day or the month",
+            "say which: --day-first, --month-first or --date-format '%d/%m/%Y'",
+        )
+
+    @classmethod
+    def mixed_dates(cls, column: str, path: str) -> Self:
+        return cls(
+            "E_MIXED_DATES",
+            f"column '{column}' of {path} has dates that begin with the day and dates that begin with the month",
+            "read one kind and count the others as unreadable: --day-first, --month-first or --date-format '%d/%m/%Y'",
+        )
+
+    @classmethod
+    def ambiguous_decimal(cls, column: str, path: str, example: str) -> Self:
+        return cls(
+            "E_AMBIGUOUS_DECIMAL",
+            f"amounts such as {example} in column '{column}' of {path} could have a decimal comma or a thousands comma",
+            "say which: --decimal-comma or --decimal-point",
+        )
+
+    @classmethod
+    def amount_unit_open(cls, column: str, path: str, layout: str) -> Self:
+        return cls(
+            "E_AMOUNT_UNIT",
+            f"{path} ({layout}) has whole amounts only in column '{column}': units or cents?",
+            "say which: --amount-unit major (12 is 12.00) or --amount-unit minor (1200 is 12.00)",
+        )
+
+    @classmethod
+    def layout_ambiguous(cls, path: str, layouts: Sequence[str]) -> Self:
+        hint = f"choose one: --layout {layouts[0]}"
+        return cls("E_LAYOUT_AMBIGUOUS", f"{path} could be {' or '.join(layouts)}", hint)
+
+    @classmethod
+    def layout_unfit(cls, path: str, layout: str, columns: Sequence[str]) -> Self:
+        hint = f"leave out --layout, or name columns with --map; columns: {_listed(columns)}"
+        return cls("E_LAYOUT_UNFIT", f"{path} does not have the columns of {layout}", hint)
+
+    @classmethod
+    def wrong_kind(cls, path: str, layout: str, kind: str, wanted: str) -> Self:
+        hint = f"give a file of {wanted}, or read it as such with --layout none and --map"
+        return cls("E_WRONG_KIND", f"{path} holds {kind} ({layout}), not {wanted}", hint)
+
+    @classmethod
+    def kinds_differ(cls, first: str, kind: str, second: str, other: str) -> Self:
+        return cls("E_KINDS_DIFFER", f"{first} holds {kind}, {second} holds {other}", "read files of one kind together")

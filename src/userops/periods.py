@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zoneinfo
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 
 import polars as pl
 
@@ -30,7 +31,6 @@ def time_zone(name: str) -> str:
     return name
 
 
-
 def wall_clock(instant: pl.Expr, zone: str) -> pl.Expr:
     """What the clocks of ``zone`` show: a time with any zone in, Datetime[us] without one out."""
     return instant.dt.convert_time_zone(zone).dt.replace_time_zone(None).dt.cast_time_unit("us")
@@ -43,7 +43,8 @@ def instant(wall: pl.Expr, zone: str) -> pl.Expr:
 
 def never_was(wall: pl.Expr, zone: str) -> pl.Expr:
     """True for a wall clock time that ``zone`` skipped, as in spring when the clocks go forward."""
-    return wall.is_not_null() & instant(wall, zone).is_null()
+    doubtful = pl.when(wall < _last_skip(zone)).then(wall)
+    return doubtful.is_not_null() & instant(doubtful, zone).is_null()
 
 
 def end_of(day: date) -> datetime:
@@ -52,12 +53,50 @@ def end_of(day: date) -> datetime:
 
 
 def skips_times(zone: str) -> bool:
-    """Whether the clocks of ``zone`` ever go forward, so that some wall clock times never were."""
-    return not is_utc(zone) and len(_offsets(zone)) > 1
+    """Whether the clocks of ``zone`` ever went forward, so that some wall clock times never were."""
+    return _last_skip(zone) is not None
 
 
-def _offsets(zone: str) -> set[timedelta | None]:
-    """The offsets a zone has had, looked at every month."""
+@cache
+def _last_skip(zone: str) -> datetime | None:
+    """A moment after which the clocks of ``zone`` never go forward (they still may: the end of time); None: never did."""
     place = zoneinfo.ZoneInfo(zone)
-    months = (datetime(year, month, 1, tzinfo=UTC) for year in range(1900, 2100) for month in range(1, 13))
-    return {month.astimezone(place).utcoffset() for month in months}
+    months = [datetime(year, month, 1, tzinfo=UTC) for year in range(1900, 2100) for month in range(1, 13)]
+    offsets = [month.astimezone(place).utcoffset() or timedelta() for month in months]
+    skips = [month for month, before, after in zip(months[1:], offsets, offsets[1:], strict=False) if after > before]
+    if not skips:
+        return None
+    still = skips[-1].year == months[-1].year
+    return datetime.combine(END, datetime.min.time()) if still else skips[-1].replace(tzinfo=None) + timedelta(days=2)
+
+
+def parse_day(text: str | None, option: str, zone: str) -> date | None:
+    """A day as people give it to an option: ISO, ``today`` or ``yesterday`` in ``zone``; None stays None."""
+    if text is None:
+        return None
+    if text in ("today", "yesterday"):
+        now = datetime.now(zoneinfo.ZoneInfo(time_zone(zone))).date()
+        return now if text == "today" else now - timedelta(days=1)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError.bad_value(option, text, "a day such as 2026-11-30, today or yesterday") from None
+
+
+MICROSECONDS_A_DAY = 86_400_000_000
+"""Wall-clock days are always this long: daylight saving was dealt with when the times were read."""
+
+
+def epoch_day(day: date) -> int:
+    """Days since 1970-01-01."""
+    return day.toordinal() - date(1970, 1, 1).toordinal()
+
+
+def start_of_day(day: date) -> int:
+    """The first microsecond of a day, since 1970-01-01."""
+    return epoch_day(day) * MICROSECONDS_A_DAY
+
+
+def end_of_day(day: date) -> int:
+    """The first microsecond after a day: what lies before it belongs to the day or earlier."""
+    return start_of_day(day) + MICROSECONDS_A_DAY

@@ -106,6 +106,14 @@ class RfmResult(Result):
     cuts: Cuts = Cuts((), (), ())
     users: pl.DataFrame | None = None
 
+    def per_user(self) -> Result:
+        """The same result with customers as its rows; needs ``per_user=True`` when it was made."""
+        assert self.users is not None, "analyse(..., per_user=True) makes the table of customers"
+        headline, _, *notes = self.views
+        table = TableBlock(Text("Customers", "客户"), USER_COLUMNS, self.users, columns_zh=USER_COLUMNS_ZH)
+        views = (headline, table, *(block for block in notes if isinstance(block, NotesBlock)))
+        return replace(self, rows=self.users, views=views)
+
 
 def analyse(
     orders: frames.Orders | pl.LazyFrame | pl.DataFrame,
@@ -369,10 +377,10 @@ class _Story:
         names = pl.Series([s.name for s in self.scored.segments], dtype=pl.String)
         names_zh = pl.Series([s.name_zh for s in self.scored.segments], dtype=pl.String)
         between = "" if self.settings.bins < 10 else "-"
-        users = self.scored.users
+        users = self.scored.users.sort(pl.col("user").cast(pl.String))
         by = [self.settings.by] if self.settings.by else []
-        return users.sort(pl.col("user").cast(pl.String)).select(
-            user_id="user",
+        return users.select(
+            user_id=pl.col("user").cast(pl.String),
             last_order=pl.col("last_order").cast(pl.Datetime("us")).dt.date(),
             recency_days="recency_days",
             orders="orders",
@@ -381,8 +389,8 @@ class _Story:
             f="f",
             m="m",
             score=pl.concat_str("r", "f", "m", separator=between),
-            segment=names.gather(users.sort(pl.col("user").cast(pl.String))["segment"]),
-            segment_zh=names_zh.gather(users.sort(pl.col("user").cast(pl.String))["segment"]),
+            segment=names.gather(users["segment"]),
+            segment_zh=names_zh.gather(users["segment"]),
             **{name: pl.col(name) for name in by},
         )
 
@@ -638,6 +646,17 @@ TIER_COLUMNS = (
     Column("revenue", Text("Revenue", "收入"), "money"),
     Column("revenue_share", Text("Of revenue", "收入占比"), "share", bar=True),
 )
+
+USER_COLUMNS = (
+    Column("user_id", Text("User", "用户")),
+    Column("last_order", Text("Last order", "最近下单"), "date"),
+    Column("recency_days", Text("Recency (d)", "R(天)"), "count"),
+    Column("orders", Text("Orders", "F(单)"), "count"),
+    Column("monetary", Text("Monetary", "M(金额)"), "money"),
+    Column("score", Text("RFM", "RFM")),
+    SEGMENT,
+)
+USER_COLUMNS_ZH = (*USER_COLUMNS[:-1], SEGMENT_ZH)
 
 
 def _views(

@@ -443,7 +443,9 @@ ROLES: tuple[str, ...] = tuple(
 )  # fmt: skip
 """Every role ``--map`` can name."""
 
-_TIMES = frozenset({"ordered_at", "time", "ingested_at", "signed_up_at", "started_at", "ended_at", "invited_at", "date"})
+_TIMES = frozenset(
+    {"ordered_at", "time", "ingested_at", "signed_up_at", "started_at", "ended_at", "invited_at", "date"}
+)
 _NUMBERS = frozenset({"amount", "quantity", "unit_price", "refunded", "spend", "tenure"})
 
 
@@ -485,7 +487,11 @@ def recognise(
     columns = columns_of(table.schema)
     mapped = _mapped(mapping or {}, columns, table.name)
     known = _known_export(table, layout, want)
-    if known is not None and want not in (None, "users", known.kind) and not set(REQUIRED[want]) - {"amount"} <= set(mapped):
+    if (
+        known is not None
+        and want not in (None, "users", known.kind)
+        and not set(REQUIRED[want]) - {"amount"} <= set(mapped)
+    ):
         raise InputError.wrong_kind(table.name, known.name, known.kind, want)
     if known is not None and want in (None, known.kind, "users"):
         roles = _roles_of(known, columns)
@@ -509,7 +515,7 @@ def playing(recognition: Recognition, role: str, table: RawTable) -> tuple[str, 
 
 def _mapped(mapping: Mapping[str, str], columns: Mapping[str, pl.DataType], name: str) -> dict[str, tuple[str, ...]]:
     """The roles given by hand; a column may be written in any case and with any separators."""
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for role, column in mapping.items():
         if role not in ROLES:
             raise UsageError.unknown_name("role", role, ROLES)
@@ -530,9 +536,7 @@ def column_named(column: str, columns: Iterable[str], table: str) -> str:
 
 def _known_export(table: RawTable, name: str | None, want: Kind | None) -> Layout | None:
     """The known export a table is; of several that fit, the one with most columns, of the wanted kind first."""
-    if name == NO_LAYOUT:
-        return None
-    if name in ("generic", "canonical"):
+    if name in (NO_LAYOUT, "generic", "canonical"):
         return None
     if name is not None and layout_named(name) is None:
         raise UsageError.unknown_name("layout", name, [*dict.fromkeys(known.name for known in LAYOUTS), NO_LAYOUT])
@@ -562,7 +566,9 @@ def _fits(layout: Layout, table: RawTable, *, forced: bool) -> bool:
     header = _names(*columns_of(table.schema))
     if not forced:
         return layout.signature <= header
-    return all(_names(*layout.roles[role]) & header for role in layout.roles if role in ("user_id", "ordered_at", "time"))
+    return all(
+        _names(*layout.roles[role]) & header for role in layout.roles if role in ("user_id", "ordered_at", "time")
+    )
 
 
 def _shaped(layout: Layout, table: RawTable) -> bool:
@@ -572,15 +578,17 @@ def _shaped(layout: Layout, table: RawTable) -> bool:
         pl.col(places[column]).cast(pl.String).str.strip_chars().str.contains(f"^(?:{shape})$").all()
         for column, shape in layout.shapes.items()
     ]
-    return bool(checks) and table.head.height > 0 and table.head.select(pl.all_horizontal(checks)).item()
+    return bool(checks) and table.head.height > 0 and all(table.head.select(check).item() for check in checks)
 
 
 def _roles_of(layout: Layout, columns: Mapping[str, pl.DataType]) -> dict[str, tuple[str, ...]]:
     """The layout's roles with the file's spelling of each column, without the columns that the file lacks."""
-    spelled = {normalised(name): name for name in reversed(columns)}
+    spelled = {normalised(name): name for name in reversed(list(columns))}
     if layout.positions:
         spelled = dict(zip(map(normalised, layout.positions), columns, strict=False))
-    there = {role: tuple(spelled[n] for n in map(normalised, names) if n in spelled) for role, names in layout.roles.items()}
+    there = {
+        role: tuple(spelled[n] for n in map(normalised, names) if n in spelled) for role, names in layout.roles.items()
+    }
     return {role: names for role, names in there.items() if names}
 
 
@@ -600,7 +608,9 @@ def _kind(table: RawTable, columns: Mapping[str, pl.DataType], mapped: Mapping[s
 
 def _says_order(columns: Iterable[str], mapped: Mapping[str, object]) -> bool:
     """Whether some column is about a purchase, by its name."""
-    return "ordered_at" in mapped or any(re.search("order|purchase|paid|下单|订单|购买|付款|支付", normalised(c)) for c in columns)
+    return "ordered_at" in mapped or any(
+        re.search("order|purchase|paid|下单|订单|购买|付款|支付", normalised(c)) for c in columns
+    )
 
 
 def _by_name(
@@ -619,6 +629,8 @@ def _by_name(
             roles[role] = (found[0],)
         elif found:
             unclear[role] = tuple(found)
+    if "unit_price" in roles and roles["unit_price"] == roles.get("amount"):
+        del roles["amount" if "quantity" in roles else "unit_price"]
     return roles, unclear
 
 

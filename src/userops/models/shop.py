@@ -48,6 +48,7 @@ VISIT, SIGN_UP, PROFILE, SEARCH, VIEW, FAVOURITE, SHARE, CART, CHECKOUT, PURCHAS
 CATEGORIES = ("fashion", "beauty", "home", "electronics", "food", "sports")
 PRODUCTS_PER_CATEGORY = 20
 PRODUCTS = tuple(f"{name}-{k:02d}" for name in CATEGORIES for k in range(1, PRODUCTS_PER_CATEGORY + 1))
+CATEGORY_OF_PRODUCT = tuple(name for name in CATEGORIES for _ in range(PRODUCTS_PER_CATEGORY))
 CITIES = (
     ("US", "New York"), ("US", "Los Angeles"), ("US", "Chicago"), ("US", "Houston"), ("CA", "Toronto"),
     ("CA", "Vancouver"), ("GB", "London"), ("GB", "Manchester"), ("AU", "Sydney"), ("SG", "Singapore"),
@@ -103,9 +104,7 @@ CHECKOUT_RATE = np.array([0.46, 0.44, 0.38])
 check out."""
 
 PRICE_ENDINGS, ENDING_SHARES = np.array((90, 50, 0, 99)), (60, 15, 10, 15)
-PRODUCT_SHARES = tuple(
-    1000 * share // k for share in CATEGORY_SHARES for k in range(1, PRODUCTS_PER_CATEGORY + 1)
-)
+PRODUCT_SHARES = tuple(1000 * share // k for share in CATEGORY_SHARES for k in range(1, PRODUCTS_PER_CATEGORY + 1))
 """Zipf within each category."""
 BEST_CATEGORY = 0
 REFUND_RATE = 0.022
@@ -322,7 +321,8 @@ def _attempts(world: World, rng: np.random.Generator, people: Columns) -> Column
 
 def _dear(world: World, people: Columns) -> Flags:
     """The newcomers that too much advertising won: there to look rather than to buy."""
-    return (people["channel"] == SEARCH_ADS) & world.episodes["paid_ads"].covers(people["signed_up"])
+    won_by_ads: Flags = people["channel"] == SEARCH_ADS
+    return won_by_ads & world.episodes["paid_ads"].covers(people["signed_up"])
 
 
 def _spike(rng: np.random.Generator, promotion: Episode, since: Ints, rate: Floats) -> tuple[Ints, Ints]:
@@ -479,7 +479,7 @@ def _sessions(
     counts[:, SIGN_UP] = kind == SIGN_UP
     counts[:, PROFILE] = (kind == SIGN_UP) & (u[:, 3] < 0.4)
     counts[:, SEARCH] = viewed * ((u[:, 4] < 0.4).astype(np.int64) + (u[:, 4] < 0.1))
-    counts[:, VIEW] = viewed * (1 + np.minimum(_exponential(u[:, 5], 1.7), 15))
+    counts[:, VIEW] = viewed * (1 + np.minimum(_exponential(u[:, 5], 2.1), 15))
     counts[:, FAVOURITE] = viewed & (u[:, 6] < 0.1)
     counts[:, SHARE] = viewed & (u[:, 7] < 0.03)
     counts[:, CART] = in_cart * (1 + (u[:, 8] < 0.15).astype(np.int64))
@@ -496,8 +496,8 @@ def _sessions(
 def _events(world: World, rng: np.random.Generator, sessions: Columns) -> Columns:
     """Every event of the sessions, by user and time. ``order`` numbers the user's purchases, -1 for other events."""
     counts = sessions["counts"].ravel()
-    cells_of = np.repeat(np.arange(len(counts)), counts)
-    session, kind = np.divmod(cells_of, len(EVENTS))
+    slots = np.repeat(np.arange(len(counts)), counts)
+    session, kind = np.divmod(slots, len(EVENTS))
     u = rng.random((len(kind), 4))
     reached = np.cumsum(3_000 + _exponential(u[:, 0], 25_000))
     anchor = np.flatnonzero(kind == sessions["anchor"][session])
@@ -552,7 +552,8 @@ def _clock(u: Floats) -> Ints:
     sums = np.concatenate(([0], np.cumsum(HOURS)))
     place = u * sums[-1]
     hour = _pick(place, sums)
-    return hour * HOUR + ((place - sums[hour]) / np.array(HOURS)[hour] * HOUR).astype(np.int64)
+    within: Ints = ((place - sums[hour]) / np.array(HOURS)[hour] * HOUR).astype(np.int64)
+    return hour * HOUR + within
 
 
 def _platforms(home: Ints, u: Floats) -> Ints:

@@ -71,18 +71,22 @@ def emit(
     if destination is None and terminal and chosen in BINARY:
         raise UsageError.binary_to_terminal(chosen)
 
+    on_screen = destination is None and (terminal or color)
+
     def write(handle: BinaryIO) -> None:
         with _compressed(handle, compression) as to:
             if chosen in ("csv", "tsv", "parquet", "arrow"):
                 from userops.outputs import tabular
 
                 options = tabular.TabularOptions(bom=bom, excel_safe=excel_safe, ids_dtype=ids_dtype)
-                tabular.write(result.rows, cast(tabular.TabularFormat, chosen), to, options)
-                return
-            on_screen = destination is None and (terminal or color)
-            parts = _screen(result, lang, width, color, terminal) if chosen == "table" and on_screen else _text(result, chosen, lang)
-            for part in parts:
-                to.write(part.encode("utf-8", "replace"))
+                tabular.write(result.rows, chosen, to, options)
+            elif chosen == "table" and on_screen:
+                from userops.outputs import terminal as screen
+
+                limit = screen.MAX_ROWS if terminal else None
+                to.write(_encoded(screen.render(result, lang, width, color, limit)))
+            else:
+                to.writelines(map(_encoded, _text(result, chosen, lang)))
 
     if destination is None:
         _to_stdout(write, stdout)
@@ -93,15 +97,14 @@ def emit(
 def _chosen(format: str | None, path: str | None) -> tuple[Format, Compression | None]:
     if format is not None and format not in FORMATS:
         raise UsageError.unknown_name("format", format, FORMATS)
-    chosen = cast("Format | None", format)
     if path is None or saving.is_stream(path):
-        return chosen or "table", None
-    if chosen is None:
+        return format or "table", None
+    if format is None:
         return format_of(path)
     compression = _split_compression(path)[1]
-    if compression and chosen in BINARY:
-        raise UsageError.conflict(f"--format {chosen}", f".{compression}", f"{chosen} is compressed inside already")
-    return chosen, compression
+    if compression and format in BINARY:
+        raise UsageError.conflict(f"--format {format}", f".{compression}", f"{format} is compressed inside already")
+    return format, compression
 
 
 def _split_compression(path: str) -> tuple[str, Compression | None]:
@@ -136,11 +139,9 @@ def _text(result: Result, format: Format, lang: Lang) -> Iterable[str]:
             return (plain.render(result, lang),)
 
 
-def _screen(result: Result, lang: Lang, width: int, color: bool, terminal: bool) -> Iterable[str]:
-    from userops.outputs import terminal as screen
-
-    limit = screen.MAX_ROWS if terminal else None
-    return (screen.render(result, lang, width, color, limit),)
+def _encoded(text: str) -> bytes:
+    """UTF-8; what is no text (bytes of a file name) becomes a question mark."""
+    return text.encode("utf-8", "replace")
 
 
 @contextlib.contextmanager
@@ -153,10 +154,23 @@ def _compressed(handle: BinaryIO, compression: Compression | None) -> Iterator[B
         case "zst":
             import pyarrow as pa
 
-            with pa.CompressedOutputStream(pa.PythonFile(handle, mode="w"), "zstd") as packed:
+            with pa.CompressedOutputStream(pa.PythonFile(_LeftOpen(handle), mode="w"), "zstd") as packed:
                 yield packed
         case None:
             yield handle
+
+
+class _LeftOpen:
+    """A handle that the stream on top of it cannot close: who opened it has still to make it last."""
+
+    closed = False
+
+    def __init__(self, handle: BinaryIO) -> None:
+        self.write = handle.write
+        self.flush = handle.flush
+
+    def close(self) -> None:
+        """Nothing: see above."""
 
 
 def _to_stdout(write: saving.Writer, stdout: BinaryIO | None) -> None:

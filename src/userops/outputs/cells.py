@@ -27,7 +27,10 @@ WARNINGS = Text("Warnings", "警告")
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _YES, _NO = Text("yes", "是"), Text("no", "否")
-_MORE = Text("{hidden} more rows: all of them with --format csv or -o FILE", "另有 {hidden} 行:用 --format csv 或 -o FILE 查看全部")
+_MORE = Text(
+    "{hidden} more rows: all of them with --format csv or -o FILE",
+    "另有 {hidden} 行:用 --format csv 或 -o FILE 查看全部",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from userops.outputs import cells
+from userops.outputs.privacy import terminal_safe
 from userops.results import Block, FactsBlock, HeatBlock, Kind, Lang, NotesBlock, Result, TableBlock, Text
 
 MAX_ROWS = 500
@@ -33,7 +34,7 @@ def render(result: Result, lang: Lang) -> str:
 
 def escaped(text: str) -> str:
     """The text as Markdown that reads exactly so: on one line, no markup, no HTML, no column break."""
-    marked = _MARKUP.sub(r"\\\1", cells.terminal_safe(text).translate(_HTML))
+    marked = _MARKUP.sub(r"\\\1", terminal_safe(text).translate(_HTML))
     return _BETWEEN_WORD_CHARACTERS.sub("_", marked)
 
 
@@ -88,7 +89,9 @@ def _pipe_line(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool
 
 
 def _facts(facts: Sequence[tuple[Text, Any, Kind]], lang: Lang) -> str:
-    return " · ".join(f"{escaped(label(lang))} **{escaped(cells.shown(value, kind, lang))}**" for label, value, kind in facts)
+    return " · ".join(
+        f"{escaped(label(lang))} **{escaped(cells.shown(value, kind, lang))}**" for label, value, kind in facts
+    )
 
 
 def _notes(block: NotesBlock, lang: Lang) -> Iterator[list[str]]:

@@ -12,6 +12,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from userops.outputs import cells
+from userops.outputs.privacy import terminal_safe
 from userops.results import Block, FactsBlock, HeatBlock, Kind, Lang, NotesBlock, Result, TableBlock, Text
 
 BAR_WIDTH = 12
@@ -84,7 +85,7 @@ def _lines(columns: Sequence[Sequence[str]], rule_above_last: bool = False) -> I
 def _facts(facts: Sequence[tuple[Text, Any, Kind]], lang: Lang, width: int | None) -> Iterator[str]:
     line = ""
     for label, value, kind in facts:
-        fact = f"{cells.terminal_safe(label(lang))} {cells.shown(value, kind, lang)}"
+        fact = f"{terminal_safe(label(lang))} {cells.shown(value, kind, lang)}"
         longer = f"{line} · {fact}" if line else fact
         if width is not None and line and cell_len(longer) > width:
             yield line
@@ -95,9 +96,9 @@ def _facts(facts: Sequence[tuple[Text, Any, Kind]], lang: Lang, width: int | Non
 
 def _notes(block: NotesBlock, lang: Lang, width: int | None) -> Iterator[str]:
     mark = "⚠" if block.tone == "warning" else "-"
-    yield cells.terminal_safe(block.title(lang))
+    yield terminal_safe(block.title(lang))
     for note in block.notes:
-        first, *others = wrapped(cells.terminal_safe(note(lang)), width - 2 if width is not None else None)
+        first, *others = wrapped(terminal_safe(note(lang)), width - 2 if width is not None else None)
         yield f"{mark} {first}"
         yield from (f"  {line}" for line in others)
 

@@ -72,12 +72,13 @@ def meta(result: Result, lang: Lang) -> dict[str, Any]:
         "settings": as_json(of.settings, lang),
         "definitions": [text(lang) for text in of.definitions],
         "warnings": [text(lang) for text in of.warnings],
+        **as_json(of.facts, lang),
         "version": __version__,
     }
 
 
 def as_json(value: Any, lang: Lang = "en") -> Any:
-    """The value in JSON's own types: ISO dates, seconds for durations, null for what is not finite, text for the rest."""
+    """The value in JSON's own types: ISO dates, seconds for durations, null for what is not finite, else text."""
     match value:
         case None | bool() | int() | str():
             return value

@@ -84,6 +84,7 @@ class ErrorKeeping:
         self._problem: OSError | None = None
 
     def write(self, data: bytes) -> int:
+        """Write below; an OSError is kept and raised on."""
         try:
             return self._handle.write(data)
         except OSError as problem:
@@ -91,6 +92,7 @@ class ErrorKeeping:
             raise
 
     def flush(self) -> None:
+        """Flush below."""
         self._handle.flush()
 
     def attempt(self, action: Callable[[IO[bytes]], object]) -> None:
@@ -137,5 +139,5 @@ def _json_text(name: str) -> pl.Expr:
 def _harmless(frame: pl.DataFrame) -> pl.DataFrame:
     """Text cells and headers that start like a formula, with an apostrophe before them; numbers as they are."""
     text = (cs.string() | cs.categorical() | cs.enum()).as_expr().cast(pl.String)
-    cells = frame.with_columns(pl.when(text.str.contains(_FORMULA)).then("'" + text).otherwise(text))
+    cells = frame.with_columns(text.str.replace(_FORMULA, "'${0}"))
     return cells.rename({name: "'" + name for name in cells.columns if name.startswith(tuple(FORMULA_STARTS))})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from io import StringIO
-from typing import Any
+from typing import Any, Literal
 
 from rich.box import Box
 from rich.cells import cell_len
@@ -22,12 +22,12 @@ from rich.text import Text as Line
 
 from userops.outputs import cells
 from userops.outputs.plain import wrapped
+from userops.outputs.privacy import terminal_safe
 from userops.results import Block, FactsBlock, HeatBlock, Kind, Lang, NotesBlock, Result, TableBlock, Text
 
 ACCENT = Style(color="#14a38f")
 DIM = Style(dim=True)
 BOLD = Style(bold=True)
-NORMAL = Style()
 WARNING = Style(color="#d08700", bold=True)
 
 MAX_ROWS = 1_000
@@ -40,15 +40,17 @@ _NARROWEST_BAR = 4
 _NARROWEST_TEXT = 24
 _RULES = Box("    \n    \n ── \n    \n ── \n ── \n    \n    \n")
 _COLD, _HOT = (24, 38, 46), (45, 212, 191)
-_LIGHT_INK, _DARK_INK = "#d5dee2", "#06201c"
+_DARK_INK_ABOVE = 0.52
+_LIGHT_INK, _DARK_INK = "#f4f8f9", "#001412"
 
 
 def render(result: Result, lang: Lang, width: int, color: bool, limit: int | None = MAX_ROWS) -> str:
     """The whole result as terminal text, ``width`` cells wide; no escape sequence at all without ``color``."""
     out = StringIO()
     console = Console(
-        file=out, width=max(width, 20), color_system=_color_system() if color else None, force_terminal=color,
-        no_color=not color, markup=False, emoji=False, highlight=False, legacy_windows=False, soft_wrap=False,
+        file=out, width=max(width, 20), height=1000,  # without a height, Rich takes 80 columns where TERM is dumb
+        color_system=_color_system() if color else None, no_color=not color, force_terminal=color,
+        markup=False, emoji=False, highlight=False, legacy_windows=False,
     )  # fmt: skip
     room = console.width - _INDENT
     name, day = cells.headline(result, lang)
@@ -57,10 +59,10 @@ def render(result: Result, lang: Lang, width: int, color: bool, limit: int | Non
         parts += [Line(), *_drawn(block, lang, room, limit)]
     for part in parts:
         console.print(Padding(part, (0, 0, 0, _INDENT)))
-    return "".join(line.rstrip(" ") + "\n" for line in out.getvalue().splitlines())
+    return "".join(line.rstrip(" ") + "\n" for line in out.getvalue().split("\n")[:-1])
 
 
-def _color_system() -> str:
+def _color_system() -> Literal["256", "truecolor"]:
     """Full colours where the terminal says it has them, else the 256 that every one has."""
     full = os.environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") or os.name == "nt"
     return "truecolor" if full else "256"
@@ -80,7 +82,7 @@ def _drawn(block: Block, lang: Lang, room: int, limit: int | None) -> Iterator[R
 
 def _facts(facts: Sequence[tuple[Text, Any, Kind]], lang: Lang, room: int) -> Iterator[RenderableType]:
     """Tiles: each label with its number under it, as many beside each other as fit."""
-    tiles = [(cells.terminal_safe(label(lang)), cells.shown(value, kind, lang)) for label, value, kind in facts]
+    tiles = [(terminal_safe(label(lang)), cells.shown(value, kind, lang)) for label, value, kind in facts]
     widths = [max(cell_len(label), cell_len(value)) for label, value in tiles]
     for start, stop in _runs(widths, room, gap=3):
         row = Table.grid(padding=(0, 3, 0, 0))
@@ -138,8 +140,8 @@ def _heat(grid: cells.HeatGrid, room: int) -> Iterator[RenderableType]:
         table = Table.grid(padding=0)
         table.add_column(no_wrap=True, style=DIM, width=labels + 1)
         for _ in range(start, stop):
-            table.add_column(justify="right", no_wrap=True, width=width)
-        table.add_row("", *(Line(f"{label} ", style=DIM) for label in grid.column_labels[start:stop]))
+            table.add_column(no_wrap=True, width=width)
+        table.add_row("", *(_heat_cell(label, None, width) for label in grid.column_labels[start:stop]))
         for label, row, shades in zip(grid.row_labels, grid.cells, grid.shades, strict=True):
             pairs = zip(row[start:stop], shades[start:stop], strict=True)
             table.add_row(Line(label), *(_heat_cell(cell, shade, width) for cell, shade in pairs))
@@ -151,18 +153,18 @@ def _heat_cell(cell: str, shade: float | None, width: int) -> Line:
     if shade is None:
         return Line(text, style=DIM)
     red, green, blue = (round(cold + (hot - cold) * shade) for cold, hot in zip(_COLD, _HOT, strict=True))
-    ink = _DARK_INK if shade > 0.6 else _LIGHT_INK
+    ink = _DARK_INK if shade > _DARK_INK_ABOVE else _LIGHT_INK
     return Line(text, style=Style(color=ink, bgcolor=f"#{red:02x}{green:02x}{blue:02x}"))
 
 
 def _notes(block: NotesBlock, lang: Lang, room: int) -> Iterator[RenderableType]:
     """Sentences with their marks hanging, so that wrapped lines stay aligned."""
     warning = block.tone == "warning"
-    yield Line(cells.terminal_safe(block.title(lang)), style=WARNING if warning else DIM + BOLD)
+    yield Line(terminal_safe(block.title(lang)), style=WARNING if warning else DIM + BOLD)
     mark = Line("⚠ ", style=WARNING) if warning else Line("· ", style=DIM)
     for note in block.notes:
-        for number, line in enumerate(wrapped(cells.terminal_safe(note(lang)), room - 2)):
-            yield Line.assemble(Line("  ") if number else mark, (line, NORMAL if warning else DIM))
+        for number, line in enumerate(wrapped(terminal_safe(note(lang)), room - 2)):
+            yield Line.assemble("  " if number else mark, line)
 
 
 def _widest(*texts: str) -> int:

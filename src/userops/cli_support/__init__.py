@@ -1,0 +1,1 @@
+"""What only the command line needs: options, configuration, exit codes, talk on stderr, the guarding parent."""

@@ -1,0 +1,136 @@
+"""The options that every command shares: declared once, injected into each command, same name everywhere.
+
+A command declares its own options and takes a :class:`~userops.cli_support.running.Run`; :func:`with_common` puts the
+shared ones behind them. Every option can also be set as ``USEROPS_<NAME>`` or in ``userops.toml``.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import typer
+
+from userops.cli_support.diagnostics import ColorChoice
+
+FormatName = Literal["table", "csv", "tsv", "json", "ndjson", "parquet", "arrow", "markdown", "html"]
+
+INPUT, OUTPUT, RUN = "Input", "Output", "Run"
+
+Files = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="FILE...",
+        show_default=False,
+        help="Files, folders or quoted globs; - is stdin. Parquet, CSV/TSV (.gz .zst), NDJSON, JSON, Arrow, xlsx.",
+    ),
+]
+
+
+def _option(*names: str, panel: str, help: str, metavar: str | None = None, **more: Any) -> Any:
+    return typer.Option(*names, help=help, metavar=metavar, rich_help_panel=panel, show_default=False, **more)
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What the shared options were set to."""
+
+    # fmt: off
+    map: Annotated[list[str], _option("--map", panel=INPUT, metavar="ROLE=COLUMN", help="Which column is what, such as user_id=Kunde (repeatable).")] = field(default_factory=list)
+    layout: Annotated[str | None, _option("--layout", panel=INPUT, metavar="NAME", help="Read as this export (userops help layouts); none: by --map alone.")] = None
+    grain: Annotated[Literal["order", "line"] | None, _option("--grain", panel=INPUT, help="One row is an order, or a line of one.")] = None
+    where: Annotated[list[str], _option("--where", panel=INPUT, metavar="'COLUMN=VALUE'", help="Keep these rows: = != < <= > >= in (repeatable).")] = field(default_factory=list)
+    only_users: Annotated[str | None, _option("--only-users", panel=INPUT, metavar="FILE", help="Keep these users: a file with a user_id column.")] = None
+    as_of: Annotated[str | None, _option("--as-of", panel=INPUT, metavar="DATE", help="Count data through the end of this day; today, yesterday. Default: the latest row's date.")] = None
+    since: Annotated[str | None, _option("--since", panel=INPUT, metavar="DATE", help="First day of the reporting window.")] = None
+    until: Annotated[str | None, _option("--until", panel=INPUT, metavar="DATE", help="Last day of the reporting window.")] = None
+    tz: Annotated[str, _option("--tz", panel=INPUT, metavar="ZONE", help="Time zone days are cut in, such as Asia/Shanghai. Default: UTC.")] = "UTC"
+    week_start: Annotated[Literal["monday", "sunday"], _option("--week-start", panel=INPUT, help="First day of a week. Default: monday.")] = "monday"
+    date_format: Annotated[str | None, _option("--date-format", panel=INPUT, metavar="FORMAT", help="How times are written, such as '%d/%m/%Y %H:%M'.")] = None
+    day_first: Annotated[bool | None, _option("--day-first/--month-first", panel=INPUT, help="Read 01/02/2026 as 1 February, or as January 2.")] = None
+    decimal_comma: Annotated[bool | None, _option("--decimal-comma/--decimal-point", panel=INPUT, help="Read 1.234,50 or 1,234.50.")] = None
+    amount_unit: Annotated[Literal["major", "minor"] | None, _option("--amount-unit", panel=INPUT, help="Amounts are in dollars or in cents.")] = None
+    encoding: Annotated[str | None, _option("--encoding", panel=INPUT, metavar="NAME", help="Force a text encoding, such as gb18030.")] = None
+    delimiter: Annotated[str | None, _option("--delimiter", panel=INPUT, metavar="CHAR", help="Force a separator: ',' ';' '|' or tab.")] = None
+    header: Annotated[bool | None, _option("--header/--no-header", panel=INPUT, help="The first line holds names, or data.")] = None
+    sheet: Annotated[str | None, _option("--sheet", panel=INPUT, metavar="NAME", help="Read this sheet of an xlsx.")] = None
+    drop_duplicates: Annotated[bool, _option("--drop-duplicates", panel=INPUT, help="Drop rows that are exact copies of another.")] = False
+    rejects: Annotated[str | None, _option("--rejects", panel=INPUT, metavar="FILE", help="Write the rows that do not count, with the reason.")] = None
+
+    format: Annotated[FormatName | None, _option("--format", "-f", panel=OUTPUT, help="Default: table, or what -o ends in.")] = None
+    json: Annotated[bool, _option("--json", panel=OUTPUT, help="Short for --format json.")] = False
+    csv: Annotated[bool, _option("--csv", panel=OUTPUT, help="Short for --format csv.")] = False
+    output: Annotated[str | None, _option("--output", "-o", panel=OUTPUT, metavar="FILE", help="Write here, whole or not at all.")] = None
+    lang: Annotated[Literal["en", "zh"], _option("--lang", panel=OUTPUT, help="Language of labels. Default: en.")] = "en"
+    pseudonymise: Annotated[bool, _option("--pseudonymise", panel=OUTPUT, help="Replace user ids by keyed pseudonyms (USEROPS_PSEUDONYM_KEY).")] = False
+    key_file: Annotated[str | None, _option("--key-file", panel=OUTPUT, metavar="FILE", help="The pseudonym key, in a file.")] = None
+    bom: Annotated[bool, _option("--bom", panel=OUTPUT, help="Begin CSV with a byte-order mark, for Excel.")] = False
+    excel_safe: Annotated[bool, _option("--excel-safe", panel=OUTPUT, help="Disarm CSV cells that Excel would run as formulas.")] = False
+    fail_if: Annotated[list[str], _option("--fail-if", panel=OUTPUT, metavar="'METRIC OP N'", help="Exit 4 when a summary number breaks this, such as 'repeat_rate < 0.3' (repeatable).")] = field(default_factory=list)
+
+    quiet: Annotated[bool, _option("--quiet", "-q", panel=RUN, help="No notes and warnings on stderr.")] = False
+    verbose: Annotated[int, _option("--verbose", "-v", count=True, panel=RUN, help="More notes; -vv adds tracebacks.")] = 0
+    color: Annotated[ColorChoice, _option("--color", panel=RUN, help="Default: auto.")] = "auto"
+    log_format: Annotated[Literal["text", "json"], _option("--log-format", panel=RUN, help="How notes and errors are written on stderr.")] = "text"
+    config: Annotated[str | None, _option("--config", panel=RUN, metavar="FILE", help="Use this configuration file.")] = None
+    no_config: Annotated[bool, _option("--no-config", panel=RUN, help="Use no configuration file.")] = False
+    # fmt: on
+
+
+COMMON = tuple(inspect.signature(Common, eval_str=True).parameters.values())
+"""The shared options as parameters, in the order they are shown."""
+
+
+def environment_name(name: str) -> str:
+    """The variable that sets an option."""
+    return f"USEROPS_{name.upper()}"
+
+
+def with_common(act: Callable[..., Any], *, reads: bool = True) -> Callable[..., Any]:
+    """``act(run, own options...)`` as a function Typer can make a command of: the shared options behind its own.
+
+    ``reads=False`` leaves out those of the inputs, for a command that takes none.
+    """
+    from userops.cli_support.running import run_command
+
+    own = [p for p in inspect.signature(act, eval_str=True).parameters.values() if p.name != "run"]
+    names = {p.name for p in own}
+    shared = [_keyword(p) for p in COMMON if p.name not in names and (reads or _panel(p) != INPUT)]
+
+    @functools.wraps(act)
+    def command(**values: Any) -> None:
+        given = {p.name: values.pop(p.name) for p in shared}
+        common = Common(**{name: value for name, value in given.items() if value is not None})
+        code = run_command(act, common, values)
+        raise typer.Exit(code)
+
+    parameters = [_with_environment(_keyword(p)) for p in [*own, *shared]]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what Typer reads
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+def _panel(parameter: inspect.Parameter) -> str | None:
+    return next((info.rich_help_panel for info in get_args(parameter.annotation)[1:]), None)
+
+
+def _keyword(parameter: inspect.Parameter) -> inspect.Parameter:
+    default = parameter.default
+    if get_origin(parameter.annotation) is Annotated and str(default) == "<factory>":
+        default = None
+        inner, *rest = get_args(parameter.annotation)
+        parameter = parameter.replace(annotation=Annotated[(inner | None, *rest)])  # type: ignore[index] # built at run time
+    return parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, default=default)
+
+
+def _with_environment(parameter: inspect.Parameter) -> inspect.Parameter:
+    """The same parameter, settable from the environment too (arguments are not)."""
+    if get_origin(parameter.annotation) is Annotated:
+        for info in get_args(parameter.annotation)[1:]:
+            if type(info).__name__ == "OptionInfo":
+                info.envvar = environment_name(parameter.name)
+                info.show_envvar = False
+    return parameter

@@ -1,0 +1,299 @@
+"""One run of one command: from options to tables, from a result to its destination and the exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from userops.cli_support.diagnostics import Talk, wants_color
+from userops.cli_support.exits import Exit, code_of
+from userops.cli_support.guard import remember
+from userops.errors import InputError, UsageError, UseropsError
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import polars as pl
+
+    from userops.cli_support.options import Common
+    from userops.frames import Orders
+    from userops.inputs.loading import RawTable, Scratch
+    from userops.results import Result
+
+HOW_IT_RAN = frozenset({"quiet", "verbose", "color", "log_format", "config", "no_config"})
+WHERE_IT_WENT = frozenset({"format", "json", "csv", "output", "rejects", "key_file", "fail_if", "bom", "excel_safe"})
+"""Options that change no number: they are left out of ``meta.settings``."""
+
+OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    "<=": lambda a, b: a <= b,
+    ">=": lambda a, b: a >= b,
+    "!=": lambda a, b: a != b,
+    "==": lambda a, b: a == b,
+    "<": lambda a, b: a < b,
+    ">": lambda a, b: a > b,
+}
+
+
+def run_command(act: Callable[..., int | None], common: Common, own: dict[str, Any]) -> int:
+    """The exit code of a command; every way it can end is decided here.
+
+    A pipe whose reader has left is success: ``| head`` is no error of ours.
+    """
+    talk = Talk(
+        quiet=common.quiet,
+        verbose=common.verbose,
+        color=wants_color(common.color, sys.stderr, os.environ),
+        as_json=common.log_format == "json",
+    )
+    try:
+        with ExitStack() as stack:
+            code = act(run=Run(common, talk, stack), **own)
+        sys.stdout.flush()
+        return Exit.OK if code is None else code
+    except UseropsError as error:
+        if common.verbose > 1:
+            raise
+        talk.error(error, code_of(error))
+        return code_of(error)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return Exit.OK
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except MemoryError:
+        talk.error(InputError.too_large_for_memory("the input"), Exit.INPUT)
+        return Exit.INPUT
+    except Exception as bug:
+        if common.verbose > 1:
+            raise
+        talk.error(UseropsError("E_BUG", f"a bug in userops: {type(bug).__name__}: {_first_line(bug)}", "-vv shows where; please report it"), Exit.BUG)
+        return Exit.BUG
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a command works with: the shared options, the voice, and the doors in and out."""
+
+    common: Common
+    talk: Talk
+    stack: ExitStack
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    # --- doors in ---------------------------------------------------------------------------------------------------
+
+    def tables(self, files: Sequence[str] | None) -> list[RawTable]:
+        """The inputs as they were written, opened but not read."""
+        from userops.inputs.loading import open_tables
+
+        paths = list(files or [])
+        if not paths:
+            if sys.stdin is None or sys.stdin.isatty():
+                raise UsageError.no_input()
+            paths = ["-"]
+        common = self.common
+        tables = open_tables(
+            paths,
+            encoding=common.encoding,
+            delimiter=common.delimiter,
+            header=common.header,
+            sheet=common.sheet,
+            scratch=self._scratch(),
+        )
+        for table in tables:
+            for note in table.notes:
+                self.talk.note(f"{table.name}: {note(common.lang)}")
+        return tables
+
+    def orders(self, files: Sequence[str] | None, *, keep: Sequence[str] = ()) -> Orders:
+        """The inputs as canonical orders; writes ``--rejects`` on the way."""
+        from userops.inputs.mapping import to_orders
+
+        orders = to_orders(self.tables(files), self.reading(keep))
+        for note in orders.notes:
+            self.talk.note(note(self.common.lang))
+        if self.common.rejects:
+            self._write_rejects(orders)
+        self.facts["user_id_dtype"] = orders.user_id_dtype
+        return orders
+
+    def reading(self, keep: Sequence[str] = ()) -> Any:
+        """How rows are to be read, as the mapping takes it."""
+        from userops.inputs.mapping import ReadOptions
+
+        common = self.common
+        return ReadOptions(
+            mapping=_pairs(common.map),
+            layout=common.layout,
+            grain=common.grain,
+            tz=common.tz,
+            as_of=self.as_of,
+            where=tuple(common.where),
+            only_users=self._user_list(),
+            decimal_comma=common.decimal_comma,
+            date_format=common.date_format,
+            day_first=common.day_first,
+            amount_unit=common.amount_unit,
+            drop_duplicates=common.drop_duplicates,
+            keep=tuple(keep),
+        )
+
+    @property
+    def as_of(self) -> date | None:
+        """``--as-of`` as a day."""
+        from userops.periods import parse_day
+
+        return parse_day(self.common.as_of, "--as-of", self.common.tz)
+
+    @property
+    def window(self) -> tuple[date | None, date | None]:
+        """``--since`` and ``--until`` as days."""
+        from userops.periods import parse_day
+
+        common = self.common
+        return parse_day(common.since, "--since", common.tz), parse_day(common.until, "--until", common.tz)
+
+    def small_table(self, path: str, columns: Sequence[str]) -> pl.DataFrame:
+        """A file of ours read back whole, as text, with at least ``columns``."""
+        import polars as pl
+
+        from userops.collecting import collect
+        from userops.inputs.loading import open_tables
+
+        table = open_tables([path], scratch=self._scratch())[0]
+        for column in columns:
+            if column not in table.schema:
+                raise InputError.column_unknown(column, path, list(table.schema))
+        return collect(table.rows.select(pl.col(columns).cast(pl.String)), path)
+
+    def _user_list(self) -> pl.DataFrame | None:
+        return self.small_table(self.common.only_users, ["user_id"]) if self.common.only_users else None
+
+    def _scratch(self) -> Scratch:
+        from userops.inputs.loading import Scratch
+
+        if "scratch" not in self.facts:
+            self.facts["scratch"] = self.stack.enter_context(Scratch())
+        scratch: Scratch = self.facts["scratch"]
+        return scratch
+
+    def _write_rejects(self, orders: Orders) -> None:
+        from userops.inputs.mapping import rejected_rows
+        from userops.results import Provenance, Result
+
+        rows = rejected_rows(orders)
+        nothing = Provenance(None, self.common.tz, self.common.week_start, (), {}, ())
+        self._emit(Result("rejects", rows, {}, nothing), path=self.common.rejects, format=None)
+        self.talk.note(f"{self.common.rejects}: {rows.height:,} rows that do not count")
+
+    # --- doors out --------------------------------------------------------------------------------------------------
+
+    def finish(self, result: Result) -> int:
+        """Write the result where it was asked for, say what became of the rows, and judge ``--fail-if``."""
+        breaches = list(self._breaches(result))
+        shared = {k: v for k, v in asdict(self.common).items() if k not in HOW_IT_RAN | WHERE_IT_WENT}
+        settings = {**shared, **result.provenance.settings}
+        result = replace(result, provenance=replace(result.provenance, settings=settings))
+        if self.common.pseudonymise and "user_id" in result.rows.columns:
+            result = self._pseudonymised(result)
+        self._say_what_was_read(result)
+        self._emit(result, path=self.common.output, format=self.chosen_format)
+        for breach in breaches:
+            self.talk.warn(breach)
+        return Exit.BREACH if breaches else Exit.OK
+
+    @property
+    def chosen_format(self) -> str | None:
+        """The one format asked for; None leaves it to the file name, else the table."""
+        common = self.common
+        asked = [name for name, on in (("json", common.json), ("csv", common.csv)) if on]
+        if common.format:
+            asked.append(common.format)
+        if len(set(asked)) > 1:
+            raise UsageError.conflict(f"--{asked[0]}", f"--format {asked[-1]}", "choose one format")
+        return asked[0] if asked else None
+
+    def _emit(self, result: Result, *, path: str | None, format: str | None) -> None:
+        from userops import outputs
+        from userops.outputs import saving
+
+        saving.watch(lambda temporary: remember(str(temporary)))
+        outputs.emit(
+            result,
+            format=format,
+            path=path,
+            lang=self.common.lang,
+            color=wants_color(self.common.color, sys.stdout, os.environ),
+            width=_width(),
+            terminal=path in (None, "-") and sys.stdout.isatty(),
+            bom=self.common.bom,
+            excel_safe=self.common.excel_safe,
+            ids_dtype=None if self.common.pseudonymise else self.facts.get("user_id_dtype"),
+        )
+
+    def _pseudonymised(self, result: Result) -> Result:
+        from userops.outputs import privacy
+
+        key = privacy.load_key(os.environ, self.common.key_file)
+        return replace(result, rows=privacy.pseudonymise(result.rows, "user_id", key))
+
+    def _say_what_was_read(self, result: Result) -> None:
+        from userops.frames import REASON_TEXTS
+
+        lang = self.common.lang
+        for report in result.provenance.inputs:
+            reasons = "; ".join(f"{n:,} × {REASON_TEXTS[reason](lang)}" for reason, n in report.rejected.items())
+            tail = f"; {report.rows_read - report.rows_used:,} do not: {reasons}" if reasons else ""
+            layout = "" if report.layout in ("canonical", "generic") else f" ({report.layout})"
+            self.talk.note(f"{report.name}{layout}: {report.rows_read:,} rows read, {report.rows_used:,} count{tail}")
+        if result.provenance.as_of and self.common.as_of is None:
+            self.talk.note(f"as of {result.provenance.as_of}, the date of the latest row (--as-of changes it)")
+        if self.chosen_format not in (None, "table", "markdown", "html") or self.common.output:
+            for warning in result.provenance.warnings:
+                self.talk.warn(warning(lang))
+
+    def _breaches(self, result: Result) -> Iterator[str]:
+        for condition in self.common.fail_if:
+            metric, operator, limit = parse_condition(condition)
+            if metric not in result.summary:
+                known = [k for k, v in result.summary.items() if v is None or isinstance(v, (int, float))]
+                raise UsageError.unknown_name("metric in --fail-if", metric, known)
+            value = result.summary[metric]
+            if value is None or not isinstance(value, (int, float)) or OPERATORS[operator](value, limit):
+                yield f"--fail-if '{condition}': {metric} is {'null' if value is None else value}"
+
+
+def parse_condition(condition: str) -> tuple[str, str, float]:
+    """``'repeat_rate < 0.3'`` as metric, operator and number; anything else is a UsageError."""
+    for operator in OPERATORS:
+        metric, found, limit = condition.partition(operator)
+        if found:
+            try:
+                return metric.strip(), operator, float(limit)
+            except ValueError:
+                break
+    raise UsageError.bad_value("--fail-if", condition, "a metric of the summary, < <= > >= == or !=, and a number")
+
+
+def _pairs(entries: Sequence[str]) -> dict[str, str]:
+    pairs = {}
+    for entry in entries:
+        role, found, column = entry.partition("=")
+        if not (found and role.strip() and column.strip()):
+            raise UsageError.bad_value("--map", entry, "ROLE=COLUMN, such as user_id=Kunde")
+        pairs[role.strip()] = column.strip()
+    return pairs
+
+
+def _width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size((100, 24)).columns
+
+
+def _first_line(problem: BaseException) -> str:
+    return (str(problem).splitlines() or [""])[0][:200]
+

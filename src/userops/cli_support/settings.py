@@ -1,0 +1,43 @@
+"""The configuration in force for one run, as defaults of the options."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from userops.cli_support import config
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HOW_CONFIG_IS_FOUND = frozenset({"config", "no_config", "help"})
+"""Options a configuration file cannot hold."""
+
+
+def in_force(named: str | None, none_at_all: bool) -> config.Config:
+    """The file named by ``--config`` or ``USEROPS_CONFIG``, none with ``--no-config``, else the nearest one."""
+    if none_at_all:
+        return config.Config()
+    return config.read(named) if named else config.find(os.environ, Path.cwd())
+
+
+def options_of(group: Any) -> dict[str, set[str]]:
+    """The options of every command, by command name."""
+    return {
+        name: {p.name for p in command.params if p.param_type_name == "option"} - HOW_CONFIG_IS_FOUND
+        for name, command in group.commands.items()
+    }
+
+
+def defaults_for(group: Any, args: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Defaults of every command's options, as the configuration in force sets them."""
+    named, none_at_all = os.environ.get("USEROPS_CONFIG"), bool(os.environ.get("USEROPS_NO_CONFIG"))
+    for place, argument in enumerate(args):
+        if argument == "--no-config":
+            none_at_all = True
+        elif argument == "--config" and place + 1 < len(args):
+            named = args[place + 1]
+        elif argument.startswith("--config="):
+            named = argument.removeprefix("--config=")
+    return in_force(named, none_at_all).defaults(options_of(group))

@@ -1,0 +1,122 @@
+"""The page in a real browser: it renders, fits a phone, and asks the network for nothing. Skipped without one."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+from golden import hostile_result, rfm_result
+
+from userops.outputs import web
+
+BROWSER = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome", "chrome") if (found := shutil.which(name))),
+    None,
+)
+
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium here")
+
+PHONE = 390
+
+
+def browse(folder: Path, page: Path, *options: str) -> str:
+    """The document as the browser holds it after loading ``page``."""
+    quiet = (
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--allow-file-access-from-files",
+    )  # fmt: skip
+    profile = folder / "profile"
+    command = [str(BROWSER), *quiet, f"--user-data-dir={profile}", *options, page.as_uri()]
+    environ = {**os.environ, "HOME": str(folder)}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=environ).stdout
+
+
+@pytest.mark.parametrize("result", [rfm_result(), hostile_result()], ids=["rfm", "hostile"])
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("width", [320, PHONE, 1200])
+def test_a_page_is_never_wider_than_its_window(tmp_path, result, lang, width):
+    """In a frame of that width (a headless window has a least width), measured by a script outside the page."""
+    (tmp_path / "page.html").write_text(web.page(result, lang), encoding="utf-8")
+    (tmp_path / "frame.html").write_text(
+        f'<iframe id="f" src="page.html" style="width:{width}px;height:900px;border:0"></iframe><p id="out"></p>'
+        "<script>onload=()=>{const d=document.getElementById('f').contentDocument,r=d.documentElement;"
+        "document.getElementById('out').textContent=[r.scrollWidth,r.clientWidth,d.querySelectorAll('tr').length,"
+        "Math.max(...[...d.querySelectorAll('.scroll')].map(s=>s.getBoundingClientRect().right)),"
+        "getComputedStyle(d.querySelector('main')).maxWidth].join(' ')}</script>",
+        encoding="utf-8",
+    )
+    dom = browse(tmp_path, tmp_path / "frame.html", "--dump-dom", "--virtual-time-budget=3000")
+    measured = re.search(r'<p id="out">([^<]+)</p>', dom)
+    assert measured, "the page did not load"
+    scroll, client, rows, right, most = measured[1].split()
+    assert int(scroll) <= int(client) == width
+    assert float(right) <= width
+    assert int(rows) >= 4
+    assert most != "none", "the style did not apply"
+
+
+def test_the_page_asks_the_network_for_nothing(tmp_path):
+    """Every request the browser could make, but for the file itself, is sent to a proxy that counts."""
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.settimeout(0.5)
+        done = threading.Event()
+
+        def listen() -> None:
+            while not done.is_set():
+                try:
+                    connection, _ = proxy.accept()
+                except TimeoutError:
+                    continue
+                with connection:
+                    asked.append(connection.recv(200))
+
+        listener = threading.Thread(target=listen)
+        listener.start()
+        page = tmp_path / "page.html"
+        page.write_text(web.page(rfm_result(), "en"), encoding="utf-8")
+        dom = browse(
+            tmp_path,
+            page,
+            "--dump-dom",
+            f"--proxy-server=127.0.0.1:{proxy.getsockname()[1]}",
+            "--proxy-bypass-list=<-loopback>",
+        )
+        done.set()
+        listener.join()
+    assert "Champions" in dom
+    assert not [request for request in asked if b"google" not in request], asked  # the browser's own talk is not ours
+
+
+def test_hostile_text_is_shown_and_not_run(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(web.page(hostile_result(), "en"), encoding="utf-8")
+    dom = browse(tmp_path, page, "--dump-dom")
+    assert "<script" not in dom
+    assert "&lt;script&gt;" in dom
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_both_schemes_paint(tmp_path, scheme):
+    """The picture is not blank, and its ground is that of the scheme."""
+    page, picture = tmp_path / "page.html", tmp_path / "page.png"
+    page.write_text(web.page(rfm_result(), "en"), encoding="utf-8")
+    dark = "--blink-settings=preferredColorScheme=" + ("0" if scheme == "dark" else "1")
+    browse(tmp_path, page, f"--screenshot={picture}", "--window-size=800,600", dark)
+    assert picture.stat().st_size > 10_000
+    probe = tmp_path / "probe.html"
+    probe.write_text(
+        '<p id="out"></p><canvas id="c"></canvas><script>const i=new Image();i.onload=()=>{const x=document.getElementById("c")'
+        '.getContext("2d");x.drawImage(i,0,0);document.getElementById("out").textContent=x.getImageData(3,3,1,1).data[0]};'
+        'i.src="page.png"</script>',
+        encoding="utf-8",
+    )
+    ground = re.search(r'<p id="out">(\d+)</p>', browse(tmp_path, probe, "--dump-dom", "--virtual-time-budget=3000"))
+    assert ground
+    assert (int(ground[1]) < 60) == (scheme == "dark")
