@@ -74,7 +74,8 @@ def rfm_result(command: str = "rfm") -> Result:
         revenue_share=pl.col("revenue") / revenue,
     )
     total = {"segment": "All", "segment_zh": "合计", "users": users, "users_share": 1.0, "mean_recency_days": None,
-             "mean_orders": 5.9, "revenue": revenue, "mean_monetary": revenue / users, "revenue_share": 1.0}  # fmt: skip
+             "mean_orders": 5.9, "revenue": revenue, "mean_monetary": revenue / users,
+             "revenue_share": 1.0}  # fmt: skip
     shown = pl.concat([rows, pl.DataFrame([total]).select(rows.columns).cast(dict(rows.schema))])
     name = Column("segment", Text("Segment", "分层"))
     name_zh = Column("segment_zh", Text("Segment", "分层"))

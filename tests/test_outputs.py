@@ -314,7 +314,8 @@ def test_every_type_has_a_text_form():
     result = replace(rfm_result(), rows=frame)
     rows = json.loads(structured.json_text(result, "en"))["rows"]
     assert rows[0] == {
-        "date": "2026-01-02", "time": "2026-01-02T03:04:05", "zoned": "2026-01-02T00:00:00+08:00", "span": 90.0, "money": 12.5,
+        "date": "2026-01-02", "time": "2026-01-02T03:04:05", "zoned": "2026-01-02T00:00:00+08:00", "span": 90.0,
+        "money": 12.5,
         "big": 2**63 + 1, "tiny": 1e-7, "label": "a", "yes": True, "list": ["x", "y"], "struct": {"a": 1.5, "b": None},
     }  # fmt: skip
     assert [json.loads(line) for line in structured.ndjson_text(result).splitlines()] == rows

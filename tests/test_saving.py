@@ -231,7 +231,10 @@ def test_a_full_device_is_one_clear_line():
 def test_own_stdout_is_appended_to_not_replaced(tmp_path):
     log = tmp_path / "log"
     log.write_bytes(b"before\n")
-    program = "from userops.outputs.saving import write_atomically; write_atomically('/dev/stdout', lambda to: to.write(b'now\\n'))"
+    program = (
+        "from userops.outputs.saving import write_atomically\n"
+        "write_atomically('/dev/stdout', lambda to: to.write(b'now\\n'))"
+    )
     with log.open("ab") as to:
         subprocess.run([sys.executable, "-c", program], stdout=to, check=True)
     assert log.read_bytes() == b"before\nnow\n"

@@ -28,7 +28,8 @@ PHONE = 390
 def browse(folder: Path, page: Path, *options: str) -> str:
     """The document as the browser holds it after loading ``page``."""
     quiet = (
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking",
         "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--allow-file-access-from-files",
     )  # fmt: skip
     profile = folder / "profile"
@@ -112,7 +113,8 @@ def test_both_schemes_paint(tmp_path, scheme):
     assert picture.stat().st_size > 10_000
     probe = tmp_path / "probe.html"
     probe.write_text(
-        '<p id="out"></p><canvas id="c"></canvas><script>const i=new Image();i.onload=()=>{const x=document.getElementById("c")'
+        '<p id="out"></p><canvas id="c"></canvas>'
+        '<script>const i=new Image();i.onload=()=>{const x=document.getElementById("c")'
         '.getContext("2d");x.drawImage(i,0,0);document.getElementById("out").textContent=x.getImageData(3,3,1,1).data[0]};'
         'i.src="page.png"</script>',
         encoding="utf-8",

@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import tempfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -18,9 +19,9 @@ from contextlib import contextmanager
 os.environ.setdefault("POLARS_IGNORE_TIMEZONE_PARSE_ERROR", "1")
 os.environ.setdefault("RUST_BACKTRACE", "0")
 
-import polars as pl  # noqa: E402
+import polars as pl
 
-from userops.errors import InputError, OutputError, UseropsError  # noqa: E402
+from userops.errors import InputError, OutputError, UseropsError
 
 OVERFLOW = "userops: cells beyond the header"
 """The column a delimited file is read with beside its own: what is found in it has no place in the header."""
@@ -43,19 +44,29 @@ _MALFORMED: tuple[tuple[str, str, str], ...] = (
 )
 """Trouble that a thorough opening of the file mends, or names by its line: (sign, problem, hint)."""
 
+_TYPE = "it holds a type of value that userops cannot read"
+_PACKING = (
+    "gzip|deflate|CRC check|Compressed file ended|while decompressing|unexpected end of file|incomplete frame|zstd"
+)
+_PARQUET = "parquet|thrift|out.of.spec|out of specification|footer|page header|dictionary page|decompress|snappy|brotli"
+_JSON = "its JSON does not parse, or a field changes its type"
+
 _UNREADABLE: tuple[tuple[str, str, str | None], ...] = (
-    (r"encrypt|PARE\b", "it is encrypted Parquet", "decrypt it first"),
-    (r"gzip|deflate|unexpected end of file|incomplete frame|zstd|frame descriptor", "its compressed data are broken",
-     _COPY_AGAIN),
-    (r"not (yet )?(supported|implemented)|unsupported|nyi\b|can't be read", "it holds a type of value that userops "
-     "cannot read", "write it again with plain columns: text, numbers, dates"),
-    (r"timezone|time zone", "it holds a time zone that is not known", "write the times in UTC"),
-    (r"parquet|thrift|out.of.spec|out of specification|footer|page header|dictionary page|decompress|snappy|brotli",
-     "the file is damaged or cut short", _COPY_AGAIN),
-    (r"cannot parse '|json", "its JSON does not parse, or a field changes its type",
-     "write every field with one type, one object per line"),
     (r"no such file", "it is gone", "was it moved while being read?"),
-)  # fmt: skip
+    (r"encryption error|is encrypted", "it is encrypted Parquet", "decrypt it first"),
+    (_PACKING, "its compressed data are broken", _COPY_AGAIN),
+    (
+        r"not (yet )?(supported|implemented)|unsupported|nyi\b|can't be read",
+        _TYPE,
+        "write it again with plain columns: text, numbers, dates",
+    ),
+    (r"timezone|time zone", "it holds a time zone that is not known", "write the times in UTC"),
+    (_PARQUET, "the file is damaged or cut short", _COPY_AGAIN),
+    (r"cannot parse '|json", _JSON, "write every field with one type, one object per line"),
+)
+
+_OURS = (pl.exceptions.ColumnNotFoundError, pl.exceptions.StructFieldNotFoundError, pl.exceptions.ShapeError)
+"""What only a mistake in a query raises: left alone, so that it is seen as the bug it is."""
 
 
 def collect(lazy: pl.LazyFrame, what: str) -> pl.DataFrame:
@@ -79,14 +90,24 @@ def guarded(what: str) -> Iterator[None]:
     """Turn the failures of Polars and of the system inside the block into errors of userops about ``what``."""
     try:
         yield
-    except (pl.exceptions.PanicException, pl.exceptions.PolarsError, OSError, MemoryError) as error:
+    except _OURS:
+        raise
+    except (
+        pl.exceptions.PanicException,
+        pl.exceptions.PolarsError,
+        OSError,
+        EOFError,
+        zlib.error,
+        MemoryError,
+    ) as error:
         raise _explained(error, what) from error
 
 
 def _explained(error: BaseException, what: str) -> UseropsError:
     text = str(error)
-    if isinstance(error, OSError) and (_errno(error) in _DISK):
-        return OutputError.not_written(tempfile.gettempdir(), "no space left for temporary data", "free some, or set TMPDIR")
+    if isinstance(error, OSError) and _errno(error) in _DISK:
+        hint = "free some, or set TMPDIR"
+        return OutputError.not_written(tempfile.gettempdir(), "no space left for temporary data", hint)
     if isinstance(error, PermissionError):
         return InputError.unreadable(what, "permission denied", "check who may read it")
     if isinstance(error, IsADirectoryError):

@@ -23,5 +23,8 @@ def scaled(amount: pl.Expr) -> pl.Expr:
 
 
 def units(steps: pl.Expr) -> pl.Expr:
-    """Exact steps back to currency units (Float64, the nearest double)."""
-    return steps / SCALE
+    """Exact steps back to currency units (Float64, the nearest double).
+
+    Rounded, because Polars divides by a scalar as a product with its reciprocal, which can miss by one bit.
+    """
+    return (steps / SCALE).round(4)

@@ -448,19 +448,14 @@ def tiers(users: pl.DataFrame, segments: tuple[Segment, ...], *, by: str | None 
             segment="name",
             segment_zh="name_zh",
             users="users",
-            users_share=_ratio(pl.col("users"), pl.lit(n)),
-            mean_recency_days=_ratio(pl.col("recency"), pl.col("users")),
-            mean_orders=_ratio(pl.col("orders"), pl.col("users")),
-            mean_monetary=_ratio(pl.col("monetary"), pl.col("users") * money.SCALE),
+            users_share=stats.ratio(pl.col("users"), pl.lit(n)),
+            mean_recency_days=stats.ratio(pl.col("recency"), pl.col("users")),
+            mean_orders=stats.ratio(pl.col("orders"), pl.col("users")),
+            mean_monetary=stats.ratio(pl.col("monetary"), pl.col("users") * money.SCALE),
             revenue=money.units(pl.col("revenue")),
-            revenue_share=_ratio(pl.col("revenue"), pl.lit(revenue)),
+            revenue_share=stats.ratio(pl.col("revenue"), pl.lit(revenue)),
         )
     )
-
-
-def _ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
-    """``part / whole``, null where there is nothing to divide by."""
-    return pl.when(whole != 0).then(part / whole)
 
 
 def score_table(scored: _Scored, bins: int) -> pl.DataFrame:
@@ -471,7 +466,7 @@ def score_table(scored: _Scored, bins: int) -> pl.DataFrame:
     parts = []
     for dimension in DIMENSIONS:
         at = [x / money.SCALE if dimension == "monetary" else float(x) for x in scored.cuts[dimension]]
-        edges: list[float | None] = [None, *at, None]
+        edges: list[float | None] = [None, *(at or [None] * (bins - 1)), None]
         score = SCORES[dimension]
         counts = dict(scored.users.group_by(score).len().iter_rows())
         for number in range(1, bins + 1):
@@ -573,23 +568,25 @@ def _segment_words(scored: _Scored, settings: Settings) -> Text:
 def _warnings(scored: _Scored, summary: dict[str, Any], settings: Settings) -> list[Text]:
     n, found = scored.users.height, []
     once = int((scored.users["orders"] == 1).sum())
-    first_cut = scored.cuts["frequency"][0] if scored.cuts["frequency"] else None
-    if n and first_cut == 1 and once / n > 1 / settings.bins:
+    second = 1 + scored.cuts["frequency"].count(1)
+    if n and second > 1 and once / n > 1 / settings.bins:
+        share = f"{100 * once / n:.0f} %"
         found.append(
             Text(
-                f"{once / n:.0%} of customers bought once: any second order scores at least 2 on frequency",
-                f"{once / n:.0%} 的客户只购买过一次:只要有第二单,F 得分至少为 2",
+                f"{share} of customers bought once: any second order scores at least {second} on frequency",
+                f"{share} 的客户只购买过一次:只要有第二单,F 得分至少为 {second}",
             )
         )
     for dimension in DIMENSIONS:
         at = scored.cuts[dimension]
         distinct = len(set(at))
         if n and distinct < len(at):
-            option = f"--bins {distinct + 1} or --{dimension}-cuts" if distinct else f"--{dimension}-cuts"
+            alike = len(at) - distinct + 1
             found.append(
                 Text(
-                    f"{dimension}: {len(at) - distinct + 1} cuts coincide, so some scores are empty; {option} parts better",
-                    f"{NAMES[dimension].zh}:{len(at) - distinct + 1} 个切点重合,部分得分为空;可用 {option} 调整",
+                    f"{dimension}: {alike} cuts coincide, so some scores are empty; "
+                    f"--{dimension}-cuts sets them by hand, fewer --bins part better",
+                    f"{NAMES[dimension].zh}:{alike} 个切点重合,部分得分为空;可用 --{dimension}-cuts 指定切点,或减少 --bins",
                 )
             )
     if n and n < settings.bins * 10:

@@ -36,3 +36,13 @@ def quantile_of_counts(value: pl.Series, count: pl.Series, share: float) -> int 
         return None
     reached = count.cum_sum() >= share * total
     return value.filter(reached)[0]
+
+
+def ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
+    """``part / whole`` to the nearest double, null where there is nothing to divide by.
+
+    Polars divides a column by a scalar as a product with its reciprocal, which misses the nearest double about one
+    time in three; so the divisor is made a column.
+    """
+    divisor = whole + part * 0
+    return pl.when(divisor != 0).then(part / divisor)

@@ -50,7 +50,9 @@ class TextOptions:
                 wanted = "an encoding such as utf-8, gb18030, utf-16 or cp1252"
                 raise UsageError.bad_value("--encoding", encoding, wanted) from None
         if delimiter is not None:
-            delimiter = {"tab": "\t", "\\t": "\t", "space": BLANKS, "blank": BLANKS}.get(delimiter.casefold(), delimiter)
+            delimiter = {"tab": "\t", "\\t": "\t", "space": BLANKS, "blank": BLANKS}.get(
+                delimiter.casefold(), delimiter
+            )
             if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
                 raise UsageError.bad_value("--delimiter", delimiter, "one character, or tab, or space")
         return cls(encoding, delimiter, header, thorough)
@@ -78,7 +80,9 @@ def beginning(path: Path, compression: Compression | None, size: int = _HEAD) ->
         return head + stream.readline(MAX_CELL)
 
 
-def as_text(path: Path, compression: Compression | None, head: bytes, name: str, options: TextOptions, scratch: Scratch) -> TextFile:
+def as_text(
+    path: Path, compression: Compression | None, head: bytes, name: str, options: TextOptions, scratch: Scratch
+) -> TextFile:
     """A file as UTF-8 text: itself when its beginning is that, else transcoded into scratch.
 
     Raises InputError for bytes that are no text in the encoding given or found.
@@ -232,11 +236,15 @@ def name_notes(name: str, made_up: tuple[str, ...], repeated: tuple[str, ...]) -
         notes.append(Text(f"{name}: columns without a name are called {listed}", f"{name}:无名列命名为 {listed}"))
     if repeated:
         listed = ", ".join(repeated[:5])
-        notes.append(Text(f"{name}: repeated columns: {listed} (the second is _2)", f"{name}:重复列名:{listed}(第二列加 _2)"))
+        notes.append(
+            Text(f"{name}: repeated columns: {listed} (the second is _2)", f"{name}:重复列名:{listed}(第二列加 _2)")
+        )
     return notes
 
 
-def _scanned(file: TextFile, dialect: Dialect, names: tuple[str, ...], found: Survey | None, first: int | None = None) -> pl.LazyFrame:
+def _scanned(
+    file: TextFile, dialect: Dialect, names: tuple[str, ...], found: Survey | None, first: int | None = None
+) -> pl.LazyFrame:
     """The rows, or the ``first`` few, with one column more than the header has, for what does not belong."""
     quoted = found is None or found.quotes
     blank_lines = found.blank_lines if found else _blank_lines_at_ends(file)

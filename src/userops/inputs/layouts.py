@@ -21,7 +21,7 @@ from userops.inputs import values
 
 if TYPE_CHECKING:
     from userops.frames import Grain
-    from userops.inputs.loading import RawTable
+    from userops.inputs.raw import RawTable
 
 Kind = Literal["orders", "events", "users"]
 

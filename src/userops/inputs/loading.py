@@ -199,7 +199,9 @@ def _open_json(file: TextFile, kind: str, opening: _Opening) -> RawTable:
             rows = pl.read_json(content, infer_schema_length=None).lazy()
         return _table(rows, file.name, "json", file.notes)
     path, compression = file.path, file.compression
-    if sniffing.encoding_by_marks(beginning(path, compression, 4)) == "utf-8-sig" or glob.escape(str(path)) != str(path):
+    if sniffing.encoding_by_marks(beginning(path, compression, 4)) == "utf-8-sig" or glob.escape(str(path)) != str(
+        path
+    ):
         path = _plain_copy(path, compression, opening.scratch, file.name)
     small = path.stat().st_size <= SURVEYED
     with guarded(file.name):
@@ -247,7 +249,9 @@ def _open_zip(path: Path, name: str, opening: _Opening) -> RawTable:
         notes.append(Text(f"{name}: sheets {', '.join(same)}", f"{name}:工作表 {', '.join(same)}"))
     if left_out:
         listed = ", ".join(left_out)
-        notes.append(Text(f"{name}: sheets with other columns left out: {listed}", f"{name}:列不同、已忽略的工作表:{listed}"))
+        notes.append(
+            Text(f"{name}: sheets with other columns left out: {listed}", f"{name}:列不同、已忽略的工作表:{listed}")
+        )
     with guarded(name):
         rows = pl.concat(list(same.values()), how="vertical_relaxed")
     headed = opening.text.header is not False
@@ -269,7 +273,9 @@ def _sheets(path: Path, name: str, opening: _Opening) -> dict[str, pl.DataFrame]
             raise InputError.sheet_missing(opening.sheet, name, known)
         wanted = [opening.sheet] if opening.sheet is not None else known
         with guarded(name):
-            frames = pl.read_excel(path, sheet_name=wanted, has_header=header, raise_if_empty=False, infer_schema_length=None)
+            frames = pl.read_excel(
+                path, sheet_name=wanted, has_header=header, raise_if_empty=False, infer_schema_length=None
+            )
     except fastexcel.FastExcelError:
         raise InputError.unreadable(name, "the xlsx file is damaged", "save it again") from None
     found = {sheet: frame for sheet, frame in frames.items() if not frame.is_empty()}
@@ -332,7 +338,7 @@ def _head(rows: pl.LazyFrame, schema: dict[str, pl.DataType], name: str) -> pl.D
 
 def _open_remote(address: str, options: TextOptions) -> RawTable:
     """A remote file through Polars' own readers, by its suffix; text is taken to be UTF-8 with a header."""
-    bare = address.split("?")[0]
+    bare = address.partition("?")[0]
     suffix = _suffix(bare) or ".parquet"
     with guarded(address):
         if suffix in (".parquet", ".pq"):

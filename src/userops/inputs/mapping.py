@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from userops.frames import Grain
-    from userops.inputs.loading import RawTable
+    from userops.inputs.raw import RawTable
 
 _SOURCE = "\x1fsource"
 _LINE_COLUMNS = ("product_id", "quantity", "unit_price")

@@ -39,7 +39,9 @@ class Scratch:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
@@ -89,6 +91,6 @@ def _has_writer(path: Path) -> bool:
     try:
         poll = select.poll()
         poll.register(descriptor, select.POLLIN | select.POLLHUP)
-        return bool(poll.poll(50)) 
+        return bool(poll.poll(50))
     finally:
         os.close(descriptor)

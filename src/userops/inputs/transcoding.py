@@ -34,7 +34,7 @@ _SHORTEN = "a line of text is one row; is this file made of lines?"
 def opened(path: Path, compression: Compression | None) -> BinaryIO:
     """The bytes of a file, unpacked."""
     if compression == "gz":
-        return gzip.open(path, "rb")
+        return io.BufferedReader(gzip.GzipFile(path), BLOCK)  # type: ignore[type-var]
     if compression == "zst":
         import pyarrow as pa
 
@@ -74,7 +74,7 @@ def survey(path: Path, compression: Compression | None, separator: str, name: st
         blank_lines = blank_lines or blank_line.search(carry + block) is not None
         carry = block[max(block.rfind(b"\n"), 0) :][:4096]
     utf8 = utf8 and _decodes(decoder, b"", final=True)
-    blank_lines = blank_lines or (len(carry) > 1 and not carry.strip(separator.encode() + b" \r\n\t") and carry[:1] == b"\n")
+    blank_lines = blank_lines or blank_line.search(carry[1:] and carry + b"\n") is not None
     strange = () if utf8 else tuple(_strange_lines(path, compression, name))
     return Survey(strange, quotes, not quotes or quotation.ends_well(), blank_lines)
 
@@ -252,10 +252,10 @@ def _rows(lines: _Remembering, dialect: Dialect, name: str) -> Iterator[list[str
     try:
         yield from csv.reader(lines, delimiter=dialect.separator, strict=True)
     except csv.Error as error:
-        line = dialect.skip_lines + lines.first
+        first = dialect.skip_lines + lines.first
         if "field larger" in str(error):
             raise too_long(name) from None
-        problem = f"a quote in the row that begins on line {line} is not closed, or stands inside a cell"
+        problem = f"a quote in the row that begins on line {first} is not closed, or stands inside a cell"
         raise InputError.malformed(name, problem, _CLOSE_QUOTES) from None
 
 

@@ -20,6 +20,7 @@ KEY_VARIABLE = "USEROPS_PSEUDONYM_KEY"
 MIN_KEY_BYTES = 16
 """Shortest key taken: a shorter one can be guessed."""
 
+_NAMES = {"id": pl.String, "name": pl.String}
 _SPACES = re.compile("[\t\n\v\f\r\x85\u2028\u2029]+")
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -54,8 +55,8 @@ def pseudonymise(frame: pl.DataFrame, column: str, key: bytes) -> pl.DataFrame:
     """
     ids = pl.col(column).cast(pl.String)
     distinct = frame.select(ids.drop_nulls().unique()).to_series()
-    pseudonyms = pl.Series([pseudonym(value, key) for value in distinct], dtype=pl.String)
-    renamed = ids.replace_strict(distinct, pseudonyms, default=None, return_dtype=pl.String)
+    names = pl.DataFrame({"id": distinct, "name": [pseudonym(value, key) for value in distinct]}, _NAMES)
+    renamed = frame.select(id=ids).join(names, on="id", how="left", maintain_order="left")["name"]
     return frame.with_columns(renamed.alias(column)).sort(column, maintain_order=True)
 
 
