@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -464,6 +465,14 @@ def test_rows_of_users_are_readable_by_their_owner_only(tmp_path):
     emit(rfm_result(), path=str(tmp_path / "tiers.csv"))
     assert (tmp_path / "users.csv").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "tiers.csv").stat().st_mode & 0o777 == 0o666 & ~umask()
+
+
+def test_a_named_pipe_says_its_format_like_a_file(tmp_path):
+    os.mkfifo(tmp_path / "rows.csv")
+    emission = threading.Thread(target=emit, args=(rfm_result(),), kwargs={"path": str(tmp_path / "rows.csv")})
+    emission.start()
+    assert (tmp_path / "rows.csv").read_bytes() == emitted(rfm_result(), format="csv")
+    emission.join()
 
 
 def umask() -> int:

@@ -152,9 +152,10 @@ def demo(
     The same seed gives the same bytes. Points of pain are planted as stories for the analyses to find.
     """
     from userops import demo
+    from userops.outputs import saving
 
     settings = demo.Settings(customers=customers, days=days, seed=seed, stories=stories)
-    return run.finish(demo.result(settings, out))
+    return run.finish(demo.result(settings, out, demo.write(settings, out, saving.write_atomically)))
 
 
 @command(ABOUT, "userops schema rfm", "userops schema rfm | jq '.properties.rows.items.properties | keys'", reads=False)

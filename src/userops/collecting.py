@@ -56,7 +56,7 @@ _UNREADABLE: tuple[tuple[str, str, str | None], ...] = (
     (r"encryption error|is encrypted", "it is encrypted Parquet", "decrypt it first"),
     (_PACKING, "its compressed data are broken", _COPY_AGAIN),
     (
-        r"not (yet )?(supported|implemented)|unsupported|nyi\b|can't be read",
+        r"not (yet )?(supported|implemented)|unsupported|nyi\b|LogicalType|precision must be",
         _TYPE,
         "write it again with plain columns: text, numbers, dates",
     ),
@@ -114,7 +114,7 @@ def _explained(error: BaseException, what: str) -> UseropsError:
         return InputError.unreadable(what, "it is a folder")
     if isinstance(error, MemoryError) or re.search(r"out of memory|memory allocation|capacity overflow", text, re.I):
         return InputError.too_large_for_memory(what)
-    for sign, problem, hint in _MALFORMED:
+    for sign, problem, hint in () if text.startswith("parquet") else _MALFORMED:
         if re.search(sign, text, re.IGNORECASE):
             return InputError.malformed(what, problem, hint)
     for sign, problem, advice in _UNREADABLE:

@@ -24,7 +24,7 @@ import polars as pl
 import polars.selectors as cs
 
 from userops.errors import OutputError, UsageError
-from userops.results import Text
+from userops.results import Column, NotesBlock, Provenance, Result, TableBlock, Text
 
 if TYPE_CHECKING:
     from userops.models.shop import Columns, World
@@ -333,6 +333,29 @@ class _CsvSink:
 def goals() -> str:
     """The shop's ``userops.toml``: what its owners aim for, and which events mean what."""
     return _GOALS
+
+
+def result(settings: Settings, folder: str, written: Sequence[Written]) -> Result:
+    """The files as a result like any other, with commands to try on them."""
+    columns = {"file": pl.String, "rows": pl.Int64, "bytes": pl.Int64, "what": pl.String, "what_zh": pl.String}
+    lines = [(file.name, file.rows, file.bytes, file.what.en, file.what.zh) for file in written]
+    rows = pl.DataFrame(lines, schema=columns, orient="row")
+    shown = (
+        Column("file", Text("File", "文件")),
+        Column("rows", Text("Rows", "行数"), "count"),
+        Column("bytes", Text("Bytes", "字节"), "count"),
+    )
+    table = TableBlock(
+        Text(f"A simulated shop in {folder}", f"模拟店铺:{folder}"),
+        (*shown, Column("what", Text("What it holds", "内容"))),
+        rows,
+        columns_zh=(*shown, Column("what_zh", Text("What it holds", "内容"))),
+    )
+    commands = (f"userops rfm {folder}/orders.parquet", f"userops inspect {folder}/events.parquet")
+    summary = {"customers": settings.customers, "days": settings.days, "seed": settings.seed}
+    nothing_read = Provenance(None, "UTC", "monday", (), {**summary, "stories": settings.stories}, ())
+    try_this = NotesBlock(Text("Try", "试试"), tuple(Text(command, command) for command in commands))
+    return Result("demo", rows, summary, nothing_read, views=(table, try_this))
 
 
 _GOALS = """\

@@ -581,12 +581,13 @@ def _warnings(scored: _Scored, summary: dict[str, Any], settings: Settings) -> l
         at = scored.cuts[dimension]
         distinct = len(set(at))
         if n and distinct < len(at):
-            alike = len(at) - distinct + 1
+            used = scored.users[SCORES[dimension]].n_unique()
             found.append(
                 Text(
-                    f"{dimension}: {alike} cuts coincide, so some scores are empty; "
+                    f"{dimension}: cuts coincide, {used} of {settings.bins} scores are used; "
                     f"--{dimension}-cuts sets them by hand, fewer --bins part better",
-                    f"{NAMES[dimension].zh}:{alike} 个切点重合,部分得分为空;可用 --{dimension}-cuts 指定切点,或减少 --bins",
+                    f"{NAMES[dimension].zh}:切点重合,{settings.bins} 个得分只用到 {used} 个;"
+                    f"可用 --{dimension}-cuts 指定切点,或减少 --bins",
                 )
             )
     if n and n < settings.bins * 10:

@@ -23,8 +23,8 @@ from userops.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-BUSINESS_TABLES = ("business", "goals", "funnel", "activation", "costs", "checks")
-"""Tables that describe the business rather than set options; the commands that need them read them."""
+BUSINESS_TABLES = ("vertical", "goals", "funnel", "activation")
+"""Keys that describe the business rather than set options; the commands that need them read them."""
 
 
 @dataclass(frozen=True, slots=True)

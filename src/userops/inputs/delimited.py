@@ -163,8 +163,10 @@ def open_delimited(file: TextFile, options: TextOptions, scratch: Scratch) -> Ra
         found = Survey((), quotes=True, regular=True, blank_lines=False)
         rows = _scanned(file, dialect, names, found)
     head = collect(_guarded(_scanned(file, dialect, names, found, HEAD_ROWS)), file.name)
+    if mended:
+        _refuse_prose(mended, dialect, file.name)
     if head.is_empty():
-        raise _nothing_left(file.name, mended)
+        raise InputError.empty(file.name)
     dropped = mended.dropped if mended else 0
     return RawTable(
         name=file.name,
@@ -292,8 +294,11 @@ def _fits(rows: pl.LazyFrame, name: str) -> bool:
     return True
 
 
-def _nothing_left(name: str, mended: Mended | None) -> InputError:
-    if mended and mended.dropped:
-        problem = f"all {mended.dropped:,} rows have more cells than the header"
-        return InputError.unreadable(name, problem, "quote the cells that hold the separator, or name it: --delimiter")
-    return InputError.empty(name)
+def _refuse_prose(mended: Mended, dialect: Dialect, name: str) -> None:
+    """Raise InputError when rows fit the header so seldom that it cannot be one: prose, or the wrong separator."""
+    total = mended.dropped + mended.kept
+    if dialect.width == 1 and mended.dropped * 10 > total:
+        raise InputError.not_a_table(name, "prose", "give a file with a row of column names and a row per line")
+    if mended.dropped > mended.kept:
+        problem = f"{mended.dropped:,} of {total:,} rows have more cells than the header"
+        raise InputError.unreadable(name, problem, "quote the cells that hold the separator, or name it: --delimiter")

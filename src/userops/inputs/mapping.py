@@ -18,6 +18,7 @@ from userops import frames, money, periods
 from userops.collecting import collect
 from userops.errors import InputError, UsageError
 from userops.inputs import filters, layouts, values
+from userops.inputs.raw import HEAD_ROWS
 from userops.inputs.values import Clock, Column, Reading
 from userops.results import Text
 
@@ -99,8 +100,9 @@ class _Group:
     def column(self, name: str) -> Column:
         """A column, or a field of a struct, by its name in the file."""
         cell = _cell(name, self.first.schema)
-        head = self.head.select(cell.alias(name)).to_series()
-        return Column(name, cell, self.columns[name], head, self.rows, self.first.name, self.first.textual)
+        nested = name not in self.first.schema  # the head has no nested values
+        head = collect(self.rows.select(cell.alias(name)).head(HEAD_ROWS), self.first.name) if nested else self.head
+        return Column(name, cell, self.columns[name], head[name], self.rows, self.first.name, self.first.textual)
 
     def whole(self, name: str) -> Column:
         """A column of the order: on the further lines of an order it has the value of the first, where only that is filled."""

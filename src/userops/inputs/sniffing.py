@@ -10,7 +10,6 @@ import csv
 import io
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -252,9 +251,10 @@ def _cell_is_data(cell: str, below: Sequence[str]) -> Literal["value", "text", "
         return "value"
     if not cell.strip() or cell in below:
         return "text"
-    builds = Counter(map(_build, below))
-    has_digit = any(c.isdigit() for c in cell)
-    return "text" if has_digit and builds[_build(cell)] * 2 > len(below) else "label"
+    if not any(c.isdigit() for c in cell):
+        return "label"
+    same = sum(_build(other) == _build(cell) for other in below)
+    return "text" if same * 2 > len(below) else "label"
 
 
 def _build(cell: str) -> str:

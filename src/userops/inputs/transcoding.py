@@ -34,7 +34,7 @@ _SHORTEN = "a line of text is one row; is this file made of lines?"
 def opened(path: Path, compression: Compression | None) -> BinaryIO:
     """The bytes of a file, unpacked."""
     if compression == "gz":
-        return io.BufferedReader(gzip.GzipFile(path), BLOCK)  # type: ignore[type-var]
+        return io.BufferedReader(gzip.GzipFile(path), BLOCK)
     if compression == "zst":
         import pyarrow as pa
 
@@ -200,8 +200,9 @@ def transcoded(
 
 @dataclass(slots=True)
 class Mended:
-    """What mending a text left: its rows in the file it was written to, and the rows that have no place there."""
+    """What mending a text left: how many rows it wrote, and the rows that have no place there."""
 
+    kept: int = 0
     dropped: int = 0
     lines: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -235,6 +236,7 @@ def mended(path: Path, compression: Compression | None, dialect: Dialect, target
                     result.lines.append(dialect.skip_lines + lines.first)
                     result.texts.append(lines.text())
             elif any(row):
+                result.kept += 1
                 writer.writerow(row[: dialect.width])
             lines.forget()
     return result

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast, get_args
@@ -97,7 +98,7 @@ def emit(
 def _chosen(format: str | None, path: str | None) -> tuple[Format, Compression | None]:
     if format is not None and format not in FORMATS:
         raise UsageError.unknown_name("format", format, FORMATS)
-    if path is None or saving.is_stream(path):
+    if path is None or (saving.is_stream(path) and not os.path.splitext(path)[1]):
         return format or "table", None
     if format is None:
         return format_of(path)

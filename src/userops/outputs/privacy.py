@@ -51,7 +51,7 @@ def pseudonymise(frame: pl.DataFrame, column: str, key: bytes) -> pl.DataFrame:
     """The frame with ``column`` replaced by pseudonyms (String; null stays null), sorted by them.
 
     Sorted, because the order of the rows would otherwise tell the order of the ids; rows of one id keep theirs.
-    Costs about 2 µs per distinct id (a Python call each), 20 s for 10 million.
+    Costs a Python call per distinct id and the sort: some 6 seconds a million.
     """
     ids = pl.col(column).cast(pl.String)
     distinct = frame.select(ids.drop_nulls().unique()).to_series()
