@@ -26,7 +26,7 @@ def column(cells: list[object], dtype: pl.DataType | type[pl.DataType] | None = 
 def answers(column: Column, reading: Reading) -> tuple[list[object], dict[str, list[int]]]:
     """The values, and for each flaw the numbers of the rows that have it."""
     flaws = [flaw.fill_null(value=False).alias(reason) for reason, flaw in reading.flaws.items()]
-    out = column.rows.select(reading.value.alias("value"), *flaws).collect()
+    out = column.rows.with_columns(reading.first).select(reading.value.alias("value"), *flaws).collect()
     rows = {reason: out.select(pl.arg_where(reason)).to_series().to_list() for reason in reading.flaws}
     return out["value"].to_list(), {reason: found for reason, found in rows.items() if found}
 

@@ -142,6 +142,7 @@ def open_delimited(file: TextFile, options: TextOptions, scratch: Scratch) -> Ra
     Raises InputError for a text without rows, for quotes that do not close, and for lines beyond 16 MB.
     """
     _refuse_long_lines(file)
+    file = _unpacked(file, scratch)
     dialect = _dialect(file, options)
     found: Survey | None = None
     if options.thorough or _size(file) <= SURVEYED or _ends_strangely(file):
@@ -180,6 +181,16 @@ def open_delimited(file: TextFile, options: TextOptions, scratch: Scratch) -> Ra
         dropped={"too_many_cells": dropped} if dropped else {},
         dropped_rows=mended.rows() if mended and dropped else None,
     )
+
+
+def _unpacked(file: TextFile, scratch: Scratch) -> TextFile:
+    """A packed text of moderate size, unpacked once in scratch: it is read more than once."""
+    if file.compression is None or _size(file) > SURVEYED:
+        return file
+    target = scratch.path(".txt")
+    if transcoding.inflated(file.path, file.compression, target, file.name, limit=2 * SURVEYED):
+        return replace(file, path=target, compression=None)
+    return file
 
 
 def _refuse_long_lines(file: TextFile) -> None:

@@ -169,7 +169,9 @@ def _open_packed(path: Path, compression: Compression, name: str, opening: _Open
         return _open_text(path, compression, name, opening)
     if inner in ("gz", "zst"):
         raise InputError.not_a_table(name, "an archive within an archive", "unpack it first")
-    return _OPENERS[inner](inflated(path, compression, opening.scratch.path(), name), name, opening)
+    target = opening.scratch.path()
+    inflated(path, compression, target, name)
+    return _OPENERS[inner](target, name, opening)
 
 
 def _open_text(path: Path, compression: Compression | None, name: str, opening: _Opening) -> RawTable:

@@ -214,11 +214,13 @@ def _read(group: _Group, options: ReadOptions, conditions: Iterable[filters.Cond
     source = [pl.col(_SOURCE).alias("source")] if _SOURCE in group.rows.collect_schema() else []
     columns = [reading.value.alias(name) for name, reading in (known | kept).items()]
     names = list(group.first.schema)
+    steps = {step.meta.output_name(): step for reading in known.values() for step in reading.first}
+    rows = group.rows.with_columns(steps.values())
     return _Part(
         group,
-        group.rows.select(*columns, *source, reject.alias("reject")),
+        rows.select(*columns, *source, reject.alias("reject")),
         {name: reading.dtype for name, reading in (known | kept).items()},
-        group.rows.select(*(pl.col(name) for name in names if name != "reject"), reject.alias("reject")),
+        rows.select(*(pl.col(name) for name in names if name != "reject"), reject.alias("reject")),
         grain,
         grain_known,
         _common([column.dtype for column in user_columns]),
@@ -312,7 +314,7 @@ def _amount(group: _Group, options: ReadOptions, needed: bool) -> Reading | None
     flaws = number.flaws | {"unreadable_amount": too_large if unreadable is None else unreadable | too_large}
     if known is not None and known.refunded:
         steps = pl.when(_ruled(group, known.refunded)).then(pl.lit(0, pl.Int64)).otherwise(steps)
-    return Reading(steps, pl.Int64(), flaws, (*number.notes, *notes))
+    return Reading(steps, pl.Int64(), flaws, (*number.notes, *notes), number.first)
 
 
 def _product(factors: Sequence[Reading]) -> Reading:
@@ -321,7 +323,13 @@ def _product(factors: Sequence[Reading]) -> Reading:
     flaws = {reason: values.any_of(f.flaws[reason] for f in factors if reason in f.flaws) for reason in reasons}
     note = Text("amount = unit price × quantity", "金额 = 单价 × 数量")
     price, quantity = factors
-    return Reading(price.value * quantity.value, pl.Float64(), flaws, (note, *price.notes, *quantity.notes))
+    return Reading(
+        price.value * quantity.value,
+        pl.Float64(),
+        flaws,
+        (note, *price.notes, *quantity.notes),
+        (*price.first, *quantity.first),
+    )
 
 
 def _once_per_order(total: Reading, further: pl.Expr) -> Reading:
@@ -336,7 +344,8 @@ def _less(number: Reading, refunded: Reading) -> Reading:
     for reason, flaw in refunded.flaws.items():
         if not reason.startswith("missing"):
             flaws[reason] = values.any_of([flaws[reason], flaw]) if reason in flaws else flaw
-    return replace(number, value=number.value - refunded.value.fill_null(0.0), flaws=flaws)
+    net = number.value - refunded.value.fill_null(0.0)
+    return replace(number, value=net, flaws=flaws, first=(*number.first, *refunded.first))
 
 
 def _unit(group: _Group, options: ReadOptions) -> tuple[str, tuple[Text, ...]]:

@@ -170,12 +170,18 @@ def _blocks(path: Path, compression: Compression | None, name: str) -> Iterator[
             yield block
 
 
-def inflated(path: Path, compression: Compression, target: Path, name: str) -> Path:
-    """A packed file, unpacked into ``target``."""
+def inflated(path: Path, compression: Compression, target: Path, name: str, *, limit: int | None = None) -> bool:
+    """Unpack a file into ``target``; False, with nothing left there, when it holds more than ``limit`` bytes."""
+    written = 0
     with target.open("wb") as out:
         for block in _blocks(path, compression, name):
-            out.write(block)
-    return target
+            written += out.write(block)
+            if limit is not None and written > limit:
+                break
+        else:
+            return True
+    target.unlink()
+    return False
 
 
 def transcoded(

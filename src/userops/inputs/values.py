@@ -36,12 +36,23 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A column as a value (null where it has none), why a value may be missing, and what was decided."""
+    """A column as a value (null where it has none), why a value may be missing, and what was decided.
+
+    ``first``: columns that ``value`` and ``flaws`` are made of and that are to be added beforehand, so that costly
+    work is done once and not again in every expression.
+    """
 
     value: pl.Expr
     dtype: pl.DataType
     flaws: dict[str, pl.Expr] = field(default_factory=dict)
     notes: tuple[Text, ...] = ()
+    first: tuple[pl.Expr, ...] = ()
+
+
+def _once(column: Column, what: str, cell: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """A column that is added beforehand, and the expression that adds it."""
+    name = f"\x1f{column.name}\x1f{what}"
+    return pl.col(name), cell.alias(name)
 
 
 def first_filled(readings: Sequence[Reading]) -> Reading:
@@ -55,7 +66,10 @@ def first_filled(readings: Sequence[Reading]) -> Reading:
         flaws[reason] = (
             pl.all_horizontal(found) if reason.startswith("missing") else value.is_null() & pl.any_horizontal(found)
         )
-    return Reading(value, readings[0].dtype, flaws, tuple(note for reading in readings for note in reading.notes))
+    notes = tuple(note for reading in readings for note in reading.notes)
+    return Reading(
+        value, readings[0].dtype, flaws, notes, tuple(step for reading in readings for step in reading.first)
+    )
 
 
 # --- text -------------------------------------------------------------------------------------------------------
@@ -114,9 +128,13 @@ def read_id(column: Column) -> Reading:
     damaged = head.filter(head.str.contains(r"^\d(\.\d+)?[Ee]\+\d+$"))
     if damaged.len():
         raise InputError.damaged_ids(column.name, column.table, damaged[0])
+    cell = text.cell
     if head.len() and head.str.contains(r"^\d+\.0$").all():
-        return Reading(text.cell.str.replace(r"\.0$", ""), pl.String())
-    return Reading(text.cell, pl.String())
+        cell = cell.str.replace(r"\.0$", "")
+    if cell is column.cell:
+        return Reading(cell, pl.String())
+    value, step = _once(column, "id", cell)
+    return Reading(value, pl.String(), first=(step,))
 
 
 def read_user(columns: Sequence[Column]) -> Reading:
@@ -126,7 +144,11 @@ def read_user(columns: Sequence[Column]) -> Reading:
         readings = [replace(reading, value=reading.value.cast(pl.String), dtype=pl.String()) for reading in readings]
     *earlier, last = readings
     somebody = [pl.when(~_nobody(reading)).then(reading.value) for reading in earlier]
-    user = replace(last, value=pl.coalesce([*somebody, last.value]) if somebody else last.value)
+    user = replace(
+        last,
+        value=pl.coalesce([*somebody, last.value]) if somebody else last.value,
+        first=tuple(step for reading in readings for step in reading.first),
+    )
     flaws = {"missing_user_id": user.value.is_null(), "placeholder_user_id": _nobody(user)}
     if user.dtype == pl.String:
         flaws["missing_user_id"] = user.value.is_null() | (user.value.str.len_bytes() == 0)
@@ -170,13 +192,14 @@ def read_number(column: Column, decimal_comma: bool | None = None) -> Reading:
         raise InputError.column_unfit("amount", column.name, column.table, str(column.dtype))
     text = trimmed(column)
     comma, notes = _decimal_of(text, decimal_comma)
-    value = _plain(text.cell) if comma is None else _money(text.cell, comma)
+    value, number_step = _once(column, "number", _plain(text.cell) if comma is None else _money(text.cell, comma))
+    blank, blank_step = _once(column, "blank", text.cell.is_null())
     flaws = {
-        "missing_amount": text.cell.is_null(),
-        "unreadable_amount": text.cell.is_not_null() & value.is_null(),
+        "missing_amount": blank,
+        "unreadable_amount": ~blank & value.is_null(),
         "non_finite_amount": ~value.is_finite(),
     }
-    return Reading(value, pl.Float64(), flaws, notes)
+    return Reading(value, pl.Float64(), flaws, notes, (number_step, blank_step))
 
 
 def _plain(text: pl.Expr) -> pl.Expr:
@@ -256,39 +279,41 @@ def read_time(column: Column, clock: Clock) -> Reading:
     """
     dtype = column.dtype
     notes: tuple[Text, ...] = ()
+    cell = column.cell
     if dtype == pl.String:
-        text = trimmed(column)
-        raw = text.cell
+        text = trimmed(replace(column, textual=False))  # the slow way trims cell by cell, the fast way needs none
+        cell = text.cell
         value, notes = _from_text(text, clock)
-    elif dtype in (pl.Date, pl.Datetime):
-        raw = column.cell
+    elif isinstance(dtype, (pl.Date, pl.Datetime)):
         value, notes = _from_datetime(column, dtype, clock)
     elif dtype.is_integer():
-        raw, value = column.cell, _from_digits(column.cell.cast(pl.Int64, strict=False), clock)
+        value = _from_digits(cell.cast(pl.Int64, strict=False), clock)
     elif dtype.is_float():
-        raw = column.cell.fill_nan(None)
-        value = _from_digits(raw.round().cast(pl.Int64, strict=False), clock)
+        cell = cell.fill_nan(None)
+        value = _from_digits(cell.round().cast(pl.Int64, strict=False), clock)
     elif dtype == pl.Null:
-        raw, value = column.cell, pl.lit(None, pl.Datetime("us"))
+        value = pl.lit(None, pl.Datetime("us"))
     else:
         raise InputError.column_unfit("a time", column.name, column.table, str(dtype))
-    flaws = {"missing_time": raw.is_null(), "unreadable_time": ~_in_range(value) | value.is_null()}
-    if periods.skips_times(clock.zone) and not getattr(dtype, "time_zone", None) and dtype != pl.Date:
+    value, step = _once(column, "time", value)
+    flaws = {"missing_time": cell.is_null(), "unreadable_time": ~_in_range(value) | value.is_null()}
+    may_skip = dtype != pl.Date and getattr(dtype, "time_zone", None) is None
+    if may_skip and periods.skips_times(clock.zone):
         flaws["nonexistent_time"] = periods.never_was(value, clock.zone)
-    return Reading(value, pl.Datetime("us"), flaws, notes)
+    return Reading(value, pl.Datetime("us"), flaws, notes, (step,))
 
 
 def _in_range(time: pl.Expr) -> pl.Expr:
     return time.is_between(periods.FIRST_DAY, periods.END, closed="left")
 
 
-def _from_datetime(column: Column, dtype: pl.DataType, clock: Clock) -> tuple[pl.Expr, tuple[Text, ...]]:
-    zone = getattr(dtype, "time_zone", None)
-    if dtype == pl.Date:
+def _from_datetime(column: Column, dtype: pl.Date | pl.Datetime, clock: Clock) -> tuple[pl.Expr, tuple[Text, ...]]:
+    if isinstance(dtype, pl.Date):
         return column.cell.cast(pl.Datetime("us")), ()
+    zone = dtype.time_zone
     if zone is None:
         return _moved(column.cell.dt.cast_time_unit("us"), clock), ()
-    utc = column.cell.cast(pl.Int64).cast(pl.Datetime(dtype.time_unit)).dt.cast_time_unit("us")  # type: ignore[attr-defined]
+    utc = column.cell.cast(pl.Int64).cast(pl.Datetime(dtype.time_unit)).dt.cast_time_unit("us")
     instant = pl.when(_in_range(utc)).then(utc).dt.replace_time_zone("UTC")
     return periods.wall_clock(instant, clock.zone), _zone_note(column.name, zone, clock.zone)
 
