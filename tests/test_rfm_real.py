@@ -75,23 +75,23 @@ ONLINE_RETAIL_SQL = """
         from '{file}' where CustomerID is not null),
     orders as (
         select user_id, InvoiceNo, sum(amount) as amount,
-               min(InvoiceDate) filter (amount >= 0) as at, bool_or(amount >= 0) as is_order
+               min(InvoiceDate) filter (where amount >= 0) as bought, bool_or(amount >= 0) as is_order
         from lines group by user_id, InvoiceNo),
     {scores}
 """
 
 CDNOW_SQL = """
     with orders as (
-        select customer_id::varchar as user_id, amount, date::timestamp as at, amount >= 0 as is_order
+        select customer_id::varchar as user_id, amount, date::timestamp as bought, amount >= 0 as is_order
         from read_csv('{file}', types = {{'customer_id': 'varchar'}})),
     {scores}
 """
 
 SCORES_SQL = """
     users as (
-        select user_id, cast(max(at) filter (is_order) as date) as last_order, count(*) filter (is_order) as orders,
+        select user_id, cast(max(bought) filter (where is_order) as date) as last_order, count(*) filter (where is_order) as orders,
                round(sum(amount), 4) as monetary
-        from orders group by user_id having count(*) filter (is_order) > 0),
+        from orders group by user_id having count(*) filter (where is_order) > 0),
     days as (select *, date_diff('day', last_order, date '{as_of}') as recency_days from users),
     cuts as (
         select quantile_disc(recency_days, [.2, .4, .6, .8]) as r, quantile_disc(orders, [.2, .4, .6, .8]) as f,

@@ -151,7 +151,7 @@ class TestNumbers:
     @staticmethod
     def read(cells: list[object], comma: bool | None = None, dtype: pl.DataType | None = None) -> tuple[list[object], dict[str, list[int]]]:
         c = column(cells, dtype)
-        return answers(c, values.read_number(c, comma))
+        return answers(c, values.read_number(c, decimal_comma=comma))
 
     def test_plain_text_and_its_flaws(self) -> None:
         found, flaws = self.read(["1.5", "-0", " 7 ", None, "1e400", "NaN", "x", "1,5", "１２"])

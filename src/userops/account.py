@@ -11,6 +11,7 @@ from datetime import date, datetime
 import polars as pl
 
 from userops import frames, money, partition, tables
+from userops.collecting import collect_all
 from userops.errors import InputError
 from userops.results import InputReport, Text
 
@@ -31,14 +32,17 @@ class Account:
 
     @property
     def used(self) -> pl.DataFrame:
+        """What became of the rows that count."""
         return self.rows.filter(pl.col("reject") == 0)
 
     @property
     def rejected(self) -> pl.DataFrame:
+        """What became of the others."""
         return self.rows.filter(pl.col("reject") != 0)
 
     @property
     def rows_used(self) -> int:
+        """How many rows count."""
         return int(self.used["n"].sum())
 
     @property
@@ -48,14 +52,17 @@ class Account:
 
     @property
     def rejected_total(self) -> int:
+        """Steps of money in the rows that do not count."""
         return int(self.rejected["amount"].sum())
 
     @property
     def first_time(self) -> datetime | None:
+        """When the earliest row that counts happened."""
         return self.used["first"].min()  # type: ignore[return-value] # the column's type
 
     @property
     def last_time(self) -> datetime | None:
+        """When the latest row that counts happened."""
         return self.used["last"].max()  # type: ignore[return-value]
 
     @property
@@ -131,7 +138,7 @@ def refuse_repeated_order_ids(orders: frames.Orders, rows: int, estimate: int) -
     if rows > EXACT_UP_TO and estimate >= ALARM * rows:
         return
     ids = frames.good(orders.rows).filter(pl.col("order_id").is_not_null())
-    counts = partition.collect_all([ids.select(pl.len(), distinct=pl.col("order_id").n_unique())], orders.name)[0]
+    counts = collect_all([ids.select(pl.len(), distinct=pl.col("order_id").n_unique())], orders.name)[0]
     repeated = counts["len"][0] - counts["distinct"][0]
     if repeated:
         raise InputError.repeated_order_ids(orders.name, repeated)
@@ -143,7 +150,7 @@ def exact_copies(orders: frames.Orders, rows: int) -> int | None:
         return None
     every = pl.struct(pl.all().exclude("reject", "source")).hash(tables.USER_SEED)
     kept = orders.raw.filter(pl.col("reject") == 0).select(row=every)
-    counts = partition.collect_all([kept.select(pl.len(), distinct=pl.col("row").n_unique())], orders.name)[0]
+    counts = collect_all([kept.select(pl.len(), distinct=pl.col("row").n_unique())], orders.name)[0]
     return int(counts["len"][0] - counts["distinct"][0])
 
 

@@ -59,7 +59,7 @@ def skips_times(zone: str) -> bool:
 
 @cache
 def _last_skip(zone: str) -> datetime | None:
-    """A moment after which the clocks of ``zone`` never go forward (they still may: the end of time); None: never did."""
+    """When the clocks of ``zone`` went forward for the last time, or later; None: they never did."""
     place = zoneinfo.ZoneInfo(zone)
     months = [datetime(year, month, 1, tzinfo=UTC) for year in range(1900, 2100) for month in range(1, 13)]
     offsets = [month.astimezone(place).utcoffset() or timedelta() for month in months]

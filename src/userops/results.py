@@ -58,6 +58,7 @@ class TableBlock:
     total_row: bool = False
 
     def columns_for(self, lang: Lang) -> tuple[Column, ...]:
+        """What readers of a language see."""
         return self.columns_zh if lang == "zh" and self.columns_zh else self.columns
 
 

@@ -12,6 +12,7 @@ Definitions (docs/methods.md has the formulas and sources):
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any, Literal
@@ -331,7 +332,7 @@ class _Story:
         migration = None
         if previous is not None:
             migration = extras["migration"] = migrations(self.customers(), previous)
-        summary = self.summary(rows, migration)
+        summary = self.summary(migration)
         warnings = [*warnings, *_warnings(scored, summary, settings)]
         provenance = Provenance(
             as_of=self.as_of.isoformat(),
@@ -394,7 +395,7 @@ class _Story:
             **{name: pl.col(name) for name in by},
         )
 
-    def summary(self, rows: pl.DataFrame, migration: pl.DataFrame | None) -> dict[str, Any]:
+    def summary(self, migration: pl.DataFrame | None) -> dict[str, Any]:
         users, refund_only = self.scored.users, self.scored.refund_only
         n, repeat = users.height, int((users["orders"] > 1).sum())
         found: dict[str, Any] = {
@@ -466,7 +467,8 @@ def score_table(scored: _Scored, bins: int) -> pl.DataFrame:
     parts = []
     for dimension in DIMENSIONS:
         at = [x / money.SCALE if dimension == "monetary" else float(x) for x in scored.cuts[dimension]]
-        edges: list[float | None] = [None, *(at or [None] * (bins - 1)), None]
+        inner: Sequence[float | None] = at or [None] * (bins - 1)
+        edges = [None, *inner, None]
         score = SCORES[dimension]
         counts = dict(scored.users.group_by(score).len().iter_rows())
         for number in range(1, bins + 1):

@@ -34,8 +34,8 @@ def quantile_of_counts(value: pl.Series, count: pl.Series, share: float) -> int 
     total = int(count.sum())
     if total == 0:
         return None
-    reached = count.cum_sum() >= share * total
-    return value.filter(reached)[0]
+    found: int | float = value.filter(count.cum_sum() >= share * total)[0]
+    return found
 
 
 def ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:

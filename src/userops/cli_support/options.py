@@ -122,7 +122,7 @@ def _keyword(parameter: inspect.Parameter) -> inspect.Parameter:
     if get_origin(parameter.annotation) is Annotated and str(default) == "<factory>":
         default = None
         inner, *rest = get_args(parameter.annotation)
-        parameter = parameter.replace(annotation=Annotated[(inner | None, *rest)])  # type: ignore[index] # built at run time
+        parameter = parameter.replace(annotation=Annotated[(inner | None, *rest)])
     return parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, default=default)
 
 

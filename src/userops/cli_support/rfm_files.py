@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from userops import grids, rfm
 from userops.errors import UsageError
 from userops.outputs import saving
+from userops.texts.segments import BUILT_IN
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -32,7 +33,7 @@ def grid(segments: str) -> str | grids.Grid:
     """A grid file as a grid; the name of a segmentation as it is, checked."""
     if segments.startswith("kmeans"):
         return segments
-    if segments in grids.BUILT_IN:
+    if segments in BUILT_IN:
         return segments
     path = Path(segments)
     if path.suffix != ".toml" and not path.is_file():

@@ -157,7 +157,7 @@ class Nothing(Open):
 
 
 ENVELOPES: dict[str, Any] = {
-    "rfm": Envelope[RfmTier | RfmUser, RfmSummary],  # type: ignore[type-var] # a union of models is a model to pydantic
+    "rfm": Envelope[RfmTier | RfmUser, RfmSummary],
     "inspect": Envelope[FileColumn, FileSummary],
     "demo": Envelope[WrittenFile, ShopSummary],
     "config show": Envelope[Setting, Nothing],

@@ -384,7 +384,8 @@ _SHARED = {
     "user_id": _synonyms(
         "uid customer_id customer cust_id member_id buyer_id distinct_id client_id account_id user customer_no member_no"
         " 用户ID 用户编号 会员ID 会员编号 会员号 客户编号 客户ID 买家ID 顾客编号 用户标识",
-        "email customer_email user_email phone mobile buyer member 邮箱 手机号 手机号码 会员名 买家会员名 用户名 客户 用户 买家",
+        "email customer_email user_email phone mobile buyer member"
+        " 邮箱 手机号 手机号码 会员名 买家会员名 用户名 客户 用户 买家",
     ),
     "channel": _synonyms("utm_source acquisition_channel marketing_channel 渠道 来源渠道 推广渠道", "source 来源"),
     "order_id": _synonyms(
@@ -399,7 +400,8 @@ SYNONYMS: dict[Kind, dict[str, Synonyms]] = {
         "ordered_at": _synonyms(
             "order_time order_date order_datetime order_timestamp order_created_at created_at paid_at payment_time"
             " payment_date pay_time purchase_time purchase_date purchased_at transaction_date transaction_time"
-            " invoice_date 下单时间 下单日期 订单时间 订单日期 订单创建时间 创建时间 付款时间 支付时间 订单付款时间 购买时间 交易时间 消费时间",
+            " invoice_date 下单时间 下单日期 订单时间 订单日期 订单创建时间 创建时间"
+            " 付款时间 支付时间 订单付款时间 购买时间 交易时间 消费时间",
             "timestamp date dt time datetime create_time 日期 时间",
         ),
         "amount": _synonyms(
@@ -409,7 +411,9 @@ SYNONYMS: dict[Kind, dict[str, Synonyms]] = {
             "value price spend payment monetary total_value 金额 总价 销售额",
         ),
         "currency": _synonyms("currency_code order_currency 币种 货币"),
-        "product_id": _synonyms("sku product item_id stock_code 商品ID 商品编号 商品编码", "product_name item 商品名称 商品"),
+        "product_id": _synonyms(
+            "sku product item_id stock_code 商品ID 商品编号 商品编码", "product_name item 商品名称 商品"
+        ),
         "quantity": _synonyms("qty item_quantity 数量 商品数量 购买数量", "units"),
         "unit_price": _synonyms("price_per_unit item_price 单价 商品单价", "price"),
         "status": _synonyms("order_status 订单状态", "状态"),
@@ -417,7 +421,8 @@ SYNONYMS: dict[Kind, dict[str, Synonyms]] = {
     "events": {
         **_SHARED,
         "event": _synonyms(
-            "event_name event_type action behavior behaviour behavior_type 事件 事件名 事件名称 行为 行为类型", "activity 动作"
+            "event_name event_type action behavior behaviour behavior_type 事件 事件名 事件名称 行为 行为类型",
+            "activity 动作",
         ),
         "time": _synonyms(
             "event_time timestamp occurred_at event_timestamp event_at ts 时间 事件时间 发生时间 行为时间",
@@ -430,17 +435,23 @@ SYNONYMS: dict[Kind, dict[str, Synonyms]] = {
     },
     "users": {
         **_SHARED,
-        "signed_up_at": _synonyms("signup_at signup_date signup_time registered_at registration_date 注册时间 注册日期", "created_at"),
+        "signed_up_at": _synonyms(
+            "signup_at signup_date signup_time registered_at registration_date 注册时间 注册日期", "created_at"
+        ),
     },
 }  # fmt: skip
 """The names of each role, besides the role's own."""
 
 ROLES: tuple[str, ...] = tuple(
-    dict.fromkeys([*SYNONYMS["orders"], *SYNONYMS["events"], *SYNONYMS["users"], "refunded", "category_id", "platform"])
-) + (
-    "started_at", "ended_at", "tenure", "churned", "period", "alive", "date", "spend",
-    "referrer_id", "invited_at", "consent", "email",
-)  # fmt: skip
+    dict.fromkeys(
+        [
+            *(role for roles in SYNONYMS.values() for role in roles),
+            *("refunded", "category_id", "platform", "consent", "email"),
+            *("started_at", "ended_at", "tenure", "churned", "period", "alive"),
+            *("date", "spend", "referrer_id", "invited_at"),
+        ]
+    )
+)
 """Every role ``--map`` can name."""
 
 _TIMES = frozenset(
@@ -510,7 +521,7 @@ def playing(recognition: Recognition, role: str, table: RawTable) -> tuple[str, 
     if role in recognition.open:
         raise InputError.column_ambiguous(role, table.name, recognition.open[role])
     names = list(table.schema)
-    raise InputError.column_missing(role, table.name, names, _nearest(role, recognition.kind, table))
+    raise InputError.column_missing(role, table.name, names, _nearest(role, recognition, table))
 
 
 def _mapped(mapping: Mapping[str, str], columns: Mapping[str, pl.DataType], name: str) -> dict[str, tuple[str, ...]]:
@@ -653,10 +664,11 @@ def _could_be(table: RawTable, column: str, role: str) -> bool:
     return values.looks_like_numbers(head) if role in _NUMBERS else not head.dtype.is_nested()
 
 
-def _nearest(role: str, kind: Kind | None, table: RawTable) -> str | None:
-    """The column most like a role: by name, else the only one with values that fit."""
-    names = SYNONYMS[kind or "users"].get(role, Synonyms(frozenset()))
-    columns = [column for column in table.schema if column in table.head.columns]
+def _nearest(role: str, recognition: Recognition, table: RawTable) -> str | None:
+    """The free column most like a role: by name, else the only one with values that fit."""
+    taken = {column for names in recognition.roles.values() for column in names}
+    names = SYNONYMS[recognition.kind or "users"].get(role, Synonyms(frozenset()))
+    columns = [column for column in table.schema if column not in taken][:200]
     by_name = {normalised(column): column for column in columns}
     for name in (role, *sorted(names.plain), *sorted(names.vague)):
         near = closest(normalised(name), by_name)

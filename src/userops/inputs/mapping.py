@@ -105,7 +105,7 @@ class _Group:
         return Column(name, cell, self.columns[name], head[name], self.rows, self.first.name, self.first.textual)
 
     def whole(self, name: str) -> Column:
-        """A column of the order: on the further lines of an order it has the value of the first, where only that is filled."""
+        """A column as of the whole order: further lines have the value of the first, where only that one is filled."""
         column = self.column(name)
         if (
             self.what.variant is None
@@ -153,8 +153,35 @@ def to_orders(tables: Sequence[RawTable], options: ReadOptions, *, need_amount: 
     conditions = tuple(filters.parse(text) for text in options.where)
     if len(tables) > 1 and "source" in options.keep:
         raise UsageError.conflict("a column named source", "several files", "give the column another name")
-    parts = [_read(group, options, conditions, need_amount) for group in _groups(tables, options)]
+    parts = [_read(group, options, conditions, need_amount=need_amount) for group in _groups(tables, options)]
     return _together(tables, parts)
+
+
+def rejected_rows(orders: frames.Orders) -> pl.DataFrame:
+    """The rows that do not count, every column as it was read, with ``reason`` in front."""
+    names = pl.Series(frames.REASONS)
+    bad = collect(orders.raw.filter(pl.col("reject") != 0), orders.name)
+    return bad.select(reason=names.gather(bad["reject"]), *pl.all().exclude("reject", "reason"))
+
+
+def read_users_and_times(
+    table: RawTable, what: layouts.Recognition, options: ReadOptions
+) -> tuple[pl.LazyFrame, tuple[Text, ...]]:
+    """Who and when of a table of events or users (``user_id, time, reject``), and what was decided.
+
+    ``time`` is null throughout where the table has none, as a table of users may.
+    """
+    group = _Group((table,), what, table.rows, table.head)
+    role = next((role for role in ("time", "signed_up_at") if role in what.roles), None)
+    users = [group.column(name) for name in layouts.playing(what, "user_id", table)]
+    readings = {"user_id": values.read_user(users)}
+    if role or what.kind == "events":
+        readings["time"] = _time(group, options, role or "time")
+    flaws = {reason: flaw for reading in readings.values() for reason, flaw in reading.flaws.items()}
+    columns = {name: reading.value for name, reading in readings.items()}
+    columns.setdefault("time", pl.lit(None, pl.Datetime("us")))
+    notes = tuple(note for reading in readings.values() for note in reading.notes)
+    return group.rows.select(**columns, reject=_first_reason(flaws)), notes
 
 
 # --- groups of tables -------------------------------------------------------------------------------------------
@@ -194,15 +221,15 @@ def _cell(name: str, schema: dict[str, pl.DataType]) -> pl.Expr:
 # --- one group --------------------------------------------------------------------------------------------------
 
 
-def _read(group: _Group, options: ReadOptions, conditions: Iterable[filters.Condition], need_amount: bool) -> _Part:
+def _read(group: _Group, options: ReadOptions, conditions: Iterable[filters.Condition], *, need_amount: bool) -> _Part:
     """One group in canonical columns."""
     user_columns = [group.whole(name) for name in layouts.playing(group.what, "user_id", group.first)]
     fields = {
         "user_id": values.read_user(user_columns),
-        "ordered_at": _ordered_at(group, options),
-        "amount": _amount(group, options, need_amount),
+        "ordered_at": _time(group, options, "ordered_at"),
+        "amount": _amount(group, options, needed=need_amount),
         "order_id": _order_id(group),
-        "currency": _currency(group, need_amount),
+        "currency": _currency(group, needed=need_amount),
     }
     known = {name: reading for name, reading in fields.items() if reading is not None}
     flaws = {reason: flaw for reading in known.values() for reason, flaw in reading.flaws.items()}
@@ -241,7 +268,7 @@ def _first_reason(flaws: dict[str, pl.Expr]) -> pl.Expr:
     return code
 
 
-def _ordered_at(group: _Group, options: ReadOptions) -> Reading:
+def _time(group: _Group, options: ReadOptions, role: str) -> Reading:
     known = group.what.variant
     clock = Clock(
         options.tz,
@@ -250,7 +277,7 @@ def _ordered_at(group: _Group, options: ReadOptions) -> Reading:
         options.day_first,
         month_first_if_open=known is not None and known.month_first,
     )
-    names = layouts.playing(group.what, "ordered_at", group.first)
+    names = layouts.playing(group.what, role, group.first)
     return values.first_filled([values.read_time(group.whole(name), clock) for name in names])
 
 
@@ -260,7 +287,7 @@ def _order_id(group: _Group) -> Reading | None:
     return values.read_id(group.column(layouts.playing(group.what, "order_id", group.first)[0]))
 
 
-def _currency(group: _Group, needed: bool) -> Reading | None:
+def _currency(group: _Group, *, needed: bool) -> Reading | None:
     if "currency" not in group.what.roles and not (needed and "currency" in group.what.open):
         return None
     text = values.trimmed(group.whole(layouts.playing(group.what, "currency", group.first)[0]))
@@ -283,17 +310,17 @@ def _named(group: _Group, name: str) -> str:
 # --- money ------------------------------------------------------------------------------------------------------
 
 
-def _amount(group: _Group, options: ReadOptions, needed: bool) -> Reading | None:
+def _amount(group: _Group, options: ReadOptions, *, needed: bool) -> Reading | None:
     """Exact money of a row: the amount, or price times quantity, less what was refunded; in major units."""
     roles, known = group.what.roles, group.what.variant
     if "amount" in roles:
         number = values.first_filled(
-            [values.read_number(group.column(name), options.decimal_comma) for name in roles["amount"]]
+            [values.read_number(group.column(name), decimal_comma=options.decimal_comma) for name in roles["amount"]]
         )
     elif {"unit_price", "quantity"} <= set(roles) and "amount" not in group.what.open:
         number = _product(
             [
-                values.read_number(group.column(roles[role][0]), options.decimal_comma)
+                values.read_number(group.column(roles[role][0]), decimal_comma=options.decimal_comma)
                 for role in ("unit_price", "quantity")
             ]
         )
@@ -305,7 +332,9 @@ def _amount(group: _Group, options: ReadOptions, needed: bool) -> Reading | None
     if known is not None and known.totals_on_first_line:
         number = _once_per_order(number, group.is_further_line)
     if "refunded" in roles:
-        number = _less(number, values.read_number(group.column(roles["refunded"][0]), options.decimal_comma))
+        number = _less(
+            number, values.read_number(group.column(roles["refunded"][0]), decimal_comma=options.decimal_comma)
+        )
     unit, notes = _unit(group, options)
     value = number.value / _small_units(group) if unit == "minor" else number.value
     steps = money.scaled(value)
@@ -445,9 +474,8 @@ def _grain(group: _Group, options: ReadOptions) -> tuple[Grain, bool, tuple[Text
     lines = [role for role in _LINE_COLUMNS if role in roles or role in group.what.open]
     if known is None and "order_id" in roles and lines:
         names = ", ".join(name for role in lines for name in roles.get(role, group.what.open.get(role, ())))
-        return "line", True, (
-            Text(f"rows are lines of orders ({names} beside the order id); --grain order if not", f"每行是订单明细(订单号旁有 {names});否则用 --grain order"),
-        )  # fmt: skip
+        english = f"rows are lines of orders ({names} beside the order id); --grain order if not"
+        return "line", True, (Text(english, f"每行是订单明细(订单号旁有 {names});否则用 --grain order"),)
     return "order", "order_id" not in roles, ()
 
 
@@ -484,7 +512,7 @@ def _together(tables: Sequence[RawTable], parts: Sequence[_Part]) -> frames.Orde
         rows=pl.concat(rows) if len(rows) > 1 else rows[0],
         raw=_raw(tables, parts),
         sources=tuple(frames.Source(table.name, layout_of[table.name], dict(table.dropped)) for table in tables),
-        grain=_one_grain(parts, has_order_id),
+        grain=_one_grain(parts, has_order_id=has_order_id),
         grain_known=all(part.grain_known for part in parts),
         has_amount="amount" in everywhere,
         has_order_id=has_order_id,
@@ -513,7 +541,7 @@ def _raw(tables: Sequence[RawTable], parts: Sequence[_Part]) -> pl.LazyFrame:
     return pl.concat(raws, how="diagonal_relaxed") if len(raws) > 1 else raws[0]
 
 
-def _one_grain(parts: Sequence[_Part], has_order_id: bool) -> Grain:
+def _one_grain(parts: Sequence[_Part], *, has_order_id: bool) -> Grain:
     """Lines if any part has lines, which then takes an order id everywhere."""
     lines = [part for part in parts if part.grain == "line"]
     if not lines:

@@ -81,27 +81,38 @@ def trimmed(column: Column) -> Column:
     A column of a binary file is left alone unless its first values have any of these.
     """
     if column.dtype != pl.String:
-        return replace(
-            column, cell=column.cell.cast(pl.String, strict=False), dtype=pl.String(), head=_as_text(column.head)
-        )
+        return _as_text(column)
     head = column.head.drop_nulls()
     wrapped = head.str.contains(r'^\s*(=".*"|\'[+\d].*)\s*$').any()
     if not (column.textual or wrapped or (head != head.str.strip_chars()).any() or (head == "").any()):
         return column
     return replace(
-        column, cell=_trim(column.cell, wrapped), head=pl.select(_trim(pl.lit(column.head), wrapped)).to_series()
+        column,
+        cell=_trim(column.cell, wrapped=wrapped),
+        head=pl.select(_trim(pl.lit(column.head), wrapped=wrapped)).to_series(),
     )
 
 
-def _trim(text: pl.Expr, wrapped: bool) -> pl.Expr:
+def _trim(text: pl.Expr, *, wrapped: bool) -> pl.Expr:
     bare = text.str.strip_chars()
     if wrapped:
         bare = bare.str.replace(r'^="(.*)"$', "$1").str.replace(r"^'([+\d].*)$", "$1").str.strip_chars()
     return pl.when(bare != "").then(bare)
 
 
-def _as_text(head: pl.Series) -> pl.Series:
-    return head.cast(pl.String, strict=False)
+def _as_text(column: Column) -> Column:
+    """A column of another type as text; InputError for bytes that are none, and for lists and structs."""
+    if column.dtype.is_nested():
+        raise InputError.column_unfit("text", column.name, column.table, str(column.dtype))
+    try:
+        head = column.head.cast(pl.String, strict=False)
+    except pl.exceptions.ComputeError:
+        raise InputError.column_unfit("text", column.name, column.table, str(column.dtype)) from None
+    return replace(column, cell=column.cell.cast(pl.String, strict=False), dtype=pl.String(), head=head)
+
+
+def _is_textlike(dtype: pl.DataType) -> bool:
+    return isinstance(dtype, (pl.String, pl.Categorical, pl.Enum, pl.Binary))
 
 
 # --- ids --------------------------------------------------------------------------------------------------------
@@ -170,7 +181,7 @@ _POINT = r"^[+-]?(?:\d+|\d{1,3}(?:,\d{3})+)?(?:\.\d*)?$"
 _COMMA = r"^[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)?(?:,\d*)?$"
 
 
-def read_number(column: Column, decimal_comma: bool | None = None) -> Reading:
+def read_number(column: Column, *, decimal_comma: bool | None = None) -> Reading:
     """A number as Float64, with flaws ``missing_amount``, ``unreadable_amount`` and ``non_finite_amount``.
 
     Text with currency signs, thousands separators, a decimal comma or accounting negatives (``(1,234.50)``,
@@ -188,11 +199,11 @@ def read_number(column: Column, decimal_comma: bool | None = None) -> Reading:
         )
     if column.dtype == pl.Null:
         return Reading(pl.lit(None, pl.Float64), pl.Float64(), {"missing_amount": pl.lit(value=True)})
-    if column.dtype != pl.String:
+    if not _is_textlike(column.dtype):
         raise InputError.column_unfit("amount", column.name, column.table, str(column.dtype))
     text = trimmed(column)
-    comma, notes = _decimal_of(text, decimal_comma)
-    value, number_step = _once(column, "number", _plain(text.cell) if comma is None else _money(text.cell, comma))
+    comma, notes = _decimal_of(text, given=decimal_comma)
+    value, number_step = _once(column, "number", _plain(text.cell) if comma is None else _money(text.cell, comma=comma))
     blank, blank_step = _once(column, "blank", text.cell.is_null())
     flaws = {
         "missing_amount": blank,
@@ -212,7 +223,7 @@ def _bare(text: pl.Expr) -> pl.Expr:
     return bare.str.replace(r"^\((.+)\)$", "-$1").str.replace(r"^([^-].*)-$", "-$1").str.replace(_CODE, "")
 
 
-def _money(text: pl.Expr, comma: bool) -> pl.Expr:
+def _money(text: pl.Expr, *, comma: bool) -> pl.Expr:
     bare = _bare(text)
     fits = bare.str.contains(_COMMA if comma else _POINT) & bare.str.contains(r"\d")
     digits = (
@@ -221,7 +232,7 @@ def _money(text: pl.Expr, comma: bool) -> pl.Expr:
     return pl.coalesce(pl.when(fits).then(digits).cast(pl.Float64, strict=False), _plain(text))
 
 
-def _decimal_of(text: Column, given: bool | None) -> tuple[bool | None, tuple[Text, ...]]:
+def _decimal_of(text: Column, *, given: bool | None) -> tuple[bool | None, tuple[Text, ...]]:
     """Whether amounts have a decimal comma (None: plain numbers), and the note that says so."""
     head = text.head.drop_nulls()
     if given is None and not head.is_empty():
@@ -280,7 +291,7 @@ def read_time(column: Column, clock: Clock) -> Reading:
     dtype = column.dtype
     notes: tuple[Text, ...] = ()
     cell = column.cell
-    if dtype == pl.String:
+    if _is_textlike(dtype):
         text = trimmed(replace(column, textual=False))  # the slow way trims cell by cell, the fast way needs none
         cell = text.cell
         value, notes = _from_text(text, clock)
@@ -337,12 +348,8 @@ def _from_digits(number: pl.Expr, clock: Clock) -> pl.Expr:
     """YYYYMMDD, YYYYMMDDhhmmss, or time since 1970 in s, ms, us or ns; the ranges do not touch."""
     days, seconds = number.is_between(19_000_101, 22_621_231), number.is_between(19_000_101_000_000, 22_621_231_235_959)
     date = pl.when(days).then(number * 1_000_000).when(seconds).then(number)
-    calendar = _calendar(
-        *(
-            (date // 10**place % 10**width).cast(pl.Int32)
-            for place, width in ((10, 4), (8, 2), (6, 2), (4, 2), (2, 2), (0, 2))
-        )
-    )
+    places = ((10, 4), (8, 2), (6, 2), (4, 2), (2, 2), (0, 2))
+    calendar = _calendar((date // 10**place % 10**width).cast(pl.Int32) for place, width in places)
     epoch = (
         pl.when(number >= 10**17).then(number // 1_000)
         .when(number >= 10**14).then(number)
@@ -353,8 +360,9 @@ def _from_digits(number: pl.Expr, clock: Clock) -> pl.Expr:
     return pl.coalesce(_moved(calendar, clock), periods.wall_clock(instant, clock.zone))
 
 
-def _calendar(year: pl.Expr, month: pl.Expr, day: pl.Expr, hour: pl.Expr, minute: pl.Expr, second: pl.Expr) -> pl.Expr:
-    """A Datetime[us] from its parts; null where there is no such date or time."""
+def _calendar(parts: Iterable[pl.Expr]) -> pl.Expr:
+    """A Datetime[us] from year, month, day, hour, minute and second; null where there is no such date or time."""
+    year, month, day, hour, minute, second = parts
     first = pl.datetime(year.clip(1, 9999), month.clip(1, 12), 1, time_unit="us")
     date = first + pl.duration(days=day.clip(1, 31) - 1)
     real = (date.dt.month() == month) & (date.dt.day() == day) & (date.dt.year() == year)
@@ -416,12 +424,12 @@ def _day_first(text: Column, clock: Clock) -> tuple[bool | None, tuple[Text, ...
 
 
 def _parse(text: pl.Series, *, clock: Clock, day_first: bool | None) -> pl.Series:
-    """One batch of times. Whole batches of ISO 8601 go the fast way; if a single cell is otherwise, all go the slow one."""
+    """One batch of times. All ISO 8601: the fast way; if a single cell is otherwise, all go the slow one."""
     for attempt in (_iso_naive, _iso_zoned, _iso_spaced):
         parsed = attempt(text, clock)
         if parsed is not None:
             return parsed
-    return text.to_frame("t").select(_any_form(pl.col("t"), clock, day_first)).to_series()
+    return text.to_frame("t").select(_any_form(pl.col("t"), clock, day_first=day_first)).to_series()
 
 
 def _arrow_cast(text: pl.Series, zone: str | None) -> pl.Series | None:
@@ -459,7 +467,7 @@ def _iso_spaced(text: pl.Series, clock: Clock) -> pl.Series | None:
     return _iso_zoned(plain, clock)
 
 
-def _any_form(text: pl.Expr, clock: Clock, day_first: bool | None) -> pl.Expr:
+def _any_form(text: pl.Expr, clock: Clock, *, day_first: bool | None) -> pl.Expr:
     """Every form this module reads, cell by cell; null for the rest."""
     cell = text.str.normalize("NFKC").str.strip_chars()
     digits = pl.when(cell.str.contains(_DIGITS)).then(cell.str.replace(r"\.0+$", "")).cast(pl.Int64, strict=False)
@@ -486,9 +494,8 @@ def _written(cell: pl.Expr, form: str, clock: Clock) -> pl.Expr:
         .when(twelve).then(hour % 12 + pl.when(half == "P").then(12).otherwise(0))
     )  # fmt: skip
     fraction = parts.struct.field("fraction").str.pad_end(9, "0").cast(pl.Int64, strict=False).fill_null(0) // 1_000
-    naive = _calendar(year, month, day, hour, minute.fill_null(0), second.fill_null(0)) + pl.duration(
-        microseconds=fraction
-    )
+    naive = _calendar((year, month, day, hour, minute.fill_null(0), second.fill_null(0)))
+    naive += pl.duration(microseconds=fraction)
     zone = parts.struct.field("zone")
     offset = zone.str.replace(r"^[A-Za-z]+", "").str.replace(":", "", literal=True).str.pad_end(5, "0")
     minutes = offset.str.slice(1, 2).cast(pl.Int32, strict=False) * 60 + offset.str.slice(3, 2).cast(

@@ -1,0 +1,206 @@
+"""What userops sees in a file: its kind and layout, what each column is to us, and which rows would count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from userops import account, frames, partition
+from userops.collecting import collect
+from userops.errors import InputError
+from userops.inputs import layouts
+from userops.inputs.mapping import ReadOptions, read_users_and_times, to_orders
+from userops.results import (
+    Block,
+    Column,
+    FactsBlock,
+    InputReport,
+    NotesBlock,
+    Provenance,
+    Result,
+    TableBlock,
+    Text,
+)
+
+if TYPE_CHECKING:
+    from userops.inputs.raw import RawTable
+
+BOMB_BYTES, BOMB_RATIO = 1 << 30, 100
+"""A Parquet column of more bytes than this, packed tighter than this, is not unpacked just to be looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What became of the rows of some tables of one kind."""
+
+    reports: tuple[InputReport, ...]
+    users: int | None = None
+    first: datetime | None = None
+    last: datetime | None = None
+    notes: tuple[Text, ...] = ()
+    warnings: tuple[Text, ...] = field(default=())
+
+
+def inspect(tables: Sequence[RawTable], options: ReadOptions) -> Result:
+    """One row per column: ``role`` (null: none), ``column, dtype, nulls, example``; with several inputs ``file`` too.
+
+    A file that is no use yet (a column missing, a choice to make) is no error here: the warning says what to do.
+    """
+    known = [layouts.recognise(t, layout=options.layout, mapping=options.mapping) for t in tables]
+    rows = pl.concat([_columns(table, what) for table, what in zip(tables, known, strict=True)])
+    if len(tables) == 1:
+        rows = rows.drop("file")
+    kinds = list(dict.fromkeys(what.kind for what in known))
+    seen = _seen(tables, known, kinds[0] if len(kinds) == 1 else None, options)
+    names = list(dict.fromkeys(what.layout for what in known))
+    summary: dict[str, Any] = {
+        "kind": kinds[0] if len(kinds) == 1 else "mixed",
+        "layout": names[0] if len(names) == 1 else "mixed",
+        "rows": sum(report.rows_read for report in seen.reports),
+        "users": seen.users,
+        "first": seen.first.isoformat() if seen.first else None,
+        "last": seen.last.isoformat() if seen.last else None,
+    }
+    provenance = Provenance(
+        as_of=None,
+        tz=options.tz,
+        week_start="monday",
+        inputs=seen.reports,
+        settings={},
+        definitions=(),
+        warnings=seen.warnings,
+    )
+    return Result("inspect", rows, summary, provenance, views=_views(tables, rows, summary, seen))
+
+
+def _columns(table: RawTable, what: layouts.Recognition) -> pl.DataFrame:
+    role_of = {column: role for role, columns in what.roles.items() for column in columns}
+    heavy = _too_heavy(table)
+    flat = [name for name in table.schema if name not in heavy]
+    nulls = collect(table.rows.select(pl.col(flat).null_count()), table.name).row(0) if flat else ()
+    counted = dict(zip(flat, nulls, strict=True))
+    lines = []
+    for column, dtype in table.schema.items():
+        values = table.head[column].drop_nulls()
+        example = "" if values.is_empty() else str(values[0])[:40]
+        lines.append((table.name, role_of.get(column), column, str(dtype), counted.get(column), example))
+    schema = {
+        "file": pl.String, "role": pl.String, "column": pl.String, "dtype": pl.String, "nulls": pl.Int64, "example": pl.String,
+    }  # fmt: skip
+    return pl.DataFrame(lines, schema=schema, orient="row")
+
+
+def _too_heavy(table: RawTable) -> set[str]:
+    """Columns of a Parquet file that its footer says would blow up when read; their nulls stay unknown."""
+    if table.format != "parquet" or not Path(table.name).is_file():
+        return set()
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sizes: dict[str, list[int]] = {}
+    try:
+        footer = pq.read_metadata(table.name)
+        for group in range(footer.num_row_groups):
+            for index in range(footer.num_columns):
+                chunk = footer.row_group(group).column(index)
+                size = sizes.setdefault(chunk.path_in_schema.split(".")[0], [0, 0])
+                size[0] += chunk.total_uncompressed_size
+                size[1] += chunk.total_compressed_size
+    except (pa.ArrowException, OSError):
+        return set()
+    return {name for name, (full, packed) in sizes.items() if full > BOMB_BYTES and full > BOMB_RATIO * packed}
+
+
+def _seen(
+    tables: Sequence[RawTable], known: Sequence[layouts.Recognition], kind: layouts.Kind | None, options: ReadOptions
+) -> _Seen:
+    try:
+        if kind == "orders":
+            return _as_orders(tables, options)
+        if kind in ("events", "users"):
+            return _as_rows(tables, known, options)
+        reason = Text("no known kind: no column names a user", "无法识别类型:没有用户列")
+    except InputError as problem:
+        hint = f"; {problem.hint}" if problem.hint else ""
+        reason = Text(f"{problem.message}{hint}", f"{problem.message}{hint}")
+    reports = []
+    for table, what in zip(tables, known, strict=True):
+        rows = collect(table.rows.select(pl.len()), table.name).item()
+        dropped = sum(table.dropped.values())
+        reports.append(InputReport(table.name, what.layout, rows + dropped, rows, dict(table.dropped)))
+    return _Seen(tuple(reports), warnings=(reason,))
+
+
+def _as_orders(tables: Sequence[RawTable], options: ReadOptions) -> _Seen:
+    orders = to_orders(tables, options, need_amount=False)
+    ids = partition.Reduce(lambda rows: frames.good(rows).select(pl.col("user_id").n_unique()))
+    small = partition.run(orders.rows, {"account": account.reduce(orders), "users": ids}, what=orders.name)
+    books = account.Account(small["account"], orders)
+    copies = account.copies_warning(account.exact_copies(orders, books.rows_used))
+    return _Seen(
+        books.reports(),
+        small["users"].item(),
+        books.first_time,
+        books.last_time,
+        orders.notes,
+        (copies,) if copies else (),
+    )
+
+
+def _as_rows(tables: Sequence[RawTable], known: Sequence[layouts.Recognition], options: ReadOptions) -> _Seen:
+    """Events and users: who and when, as far as the columns say."""
+    reports, ids, times, notes = [], [], [], []
+    for table, what in zip(tables, known, strict=True):
+        rows, decided = read_users_and_times(table, what, options)
+        counts = collect(rows.group_by("reject").agg(pl.len(), pl.col("time").min().alias("first"), pl.col("time").max().alias("last")).sort("reject"), table.name)  # fmt: skip
+        rejected = dict(table.dropped) | {
+            frames.REASONS[code]: n for code, n in counts.filter(pl.col("reject") != 0).select("reject", "len").iter_rows()
+        }
+        good = counts.filter(pl.col("reject") == 0)
+        used = int(good["len"].sum())
+        reports.append(InputReport(table.name, what.layout, used + sum(rejected.values()), used, rejected))
+        times += [t for t in (*good["first"], *good["last"]) if t is not None]
+        ids.append(frames.good(rows).select(pl.col("user_id").cast(pl.String)))
+        notes += decided
+    users = collect(pl.concat(ids).select(pl.col("user_id").n_unique()), tables[0].name).item()
+    return _Seen(tuple(reports), users, min(times, default=None), max(times, default=None), tuple(notes))
+
+
+def _views(
+    tables: Sequence[RawTable], rows: pl.DataFrame, summary: dict[str, Any], seen: _Seen
+) -> tuple[Block, ...]:
+    facts = FactsBlock(
+        (
+            (Text("kind", "类型"), summary["kind"] or "unknown", "text"),
+            (Text("layout", "格式"), summary["layout"], "text"),
+            (Text("rows", "行数"), summary["rows"], "count"),
+            (Text("users", "用户数"), summary["users"], "count"),
+            (Text("first", "最早"), summary["first"], "text"),
+            (Text("last", "最晚"), summary["last"], "text"),
+        )
+    )
+    columns = (
+        *((Column("file", Text("File", "文件")),) if len(tables) > 1 else ()),
+        Column("role", Text("Role", "角色")),
+        Column("column", Text("Column", "列")),
+        Column("dtype", Text("Type", "类型")),
+        Column("nulls", Text("Empty", "空值"), "count"),
+        Column("example", Text("Example", "示例")),
+    )
+    blocks: list[Block] = [facts, TableBlock(Text("Columns", "列"), columns, rows)]
+    rejected = {reason: n for report in seen.reports for reason, n in report.rejected.items()}
+    notes = [*(note for table in tables for note in table.notes), *seen.notes]
+    notes += [
+        Text(f"{n:,} rows do not count: {frames.REASON_TEXTS[r].en}", f"{n:,} 行不计入:{frames.REASON_TEXTS[r].zh}")
+        for r, n in rejected.items()
+    ]
+    if notes:
+        blocks.append(NotesBlock(Text("Noticed", "说明"), tuple(dict.fromkeys(notes))))
+    if seen.warnings:
+        blocks.append(NotesBlock(Text("Mind", "注意"), seen.warnings, tone="warning"))
+    return tuple(blocks)
