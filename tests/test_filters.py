@@ -46,7 +46,9 @@ def test_what_is_no_condition(text: str) -> None:
 
 @pytest.mark.parametrize("op", ["=", "!=", "<", "<=", ">", ">="])
 def test_null_never_matches(op: str) -> None:
-    assert rows(f"c{op}2", [1, 2, 3, None]) == {"=": [1], "!=": [0, 2], "<": [0], "<=": [0, 1], ">": [2], ">=": [1, 2]}[op]
+    assert (
+        rows(f"c{op}2", [1, 2, 3, None]) == {"=": [1], "!=": [0, 2], "<": [0], "<=": [0, 1], ">": [2], ">=": [1, 2]}[op]
+    )
     assert 3 not in rows(f"c{op}b", ["a", "b", "c", None])
 
 

@@ -47,14 +47,20 @@ def test_order_case_and_further_columns_do_not_matter(name: str) -> None:
 
 
 def test_nested_exports() -> None:
-    mixpanel = pl.DataFrame({"event": ["a"], "properties": [{"distinct_id": "u", "time": 1767355200, "$insert_id": "x"}]})
+    mixpanel = pl.DataFrame(
+        {"event": ["a"], "properties": [{"distinct_id": "u", "time": 1767355200, "$insert_id": "x"}]}
+    )
     found = recognise(binary(mixpanel))
     assert (found.layout, found.roles["user_id"]) == ("mixpanel-export", ("properties.distinct_id",))
-    sensors = pl.DataFrame({"distinct_id": ["u"], "time": [1], "type": ["track"], "event": ["e"], "properties": [{"a": 1}]})
+    sensors = pl.DataFrame(
+        {"distinct_id": ["u"], "time": [1], "type": ["track"], "event": ["e"], "properties": [{"a": 1}]}
+    )
     assert recognise(binary(sensors)).layout == "sensors-log"
 
 
-@pytest.mark.parametrize("name", ["Customer ID", "customer_id", "CustomerID", "\ufeffcustomer-id", " ＣＵＳＴＯＭＥＲ ID"])
+@pytest.mark.parametrize(
+    "name", ["Customer ID", "customer_id", "CustomerID", "\ufeffcustomer-id", " ＣＵＳＴＯＭＥＲ ID"]
+)
 def test_names_are_compared_without_case_and_separators(name: str) -> None:
     assert layouts.normalised(name) == "customerid"
 
@@ -90,8 +96,14 @@ class TestByName:
         assert recognise(text("user_id,ordered_at,amount\nu,2026-01-02,5\n")).layout == "canonical"
 
     def test_our_own_name_wins_over_synonyms(self) -> None:
-        found = recognise(text("customer_id,user_id,order_time,ordered_at,total,amount\na,b,2026-01-02,2026-01-02,1,2\n"))
-        assert [found.roles[role] for role in layouts.REQUIRED["orders"]] == [("user_id",), ("ordered_at",), ("amount",)]
+        found = recognise(
+            text("customer_id,user_id,order_time,ordered_at,total,amount\na,b,2026-01-02,2026-01-02,1,2\n")
+        )
+        assert [found.roles[role] for role in layouts.REQUIRED["orders"]] == [
+            ("user_id",),
+            ("ordered_at",),
+            ("amount",),
+        ]
 
     @pytest.mark.parametrize(
         ("header", "role"),

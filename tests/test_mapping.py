@@ -99,7 +99,15 @@ class TestPlainOrders:
 
     def test_conditions_see_roles_and_canonical_values(self) -> None:
         table = text("uid,order_time,total,currency,plan\nu1,2026年1月2日,$5.00,usd,a\nu2,2026年1月3日,$7.00,eur,\n")
-        for where in ("ordered_at<2026-01-03", "amount<6", "amount=5", "currency=usd", "plan!=b", "PLAN=a", "user_id=u1"):
+        for where in (
+            "ordered_at<2026-01-03",
+            "amount<6",
+            "amount=5",
+            "currency=usd",
+            "plan!=b",
+            "PLAN=a",
+            "user_id=u1",
+        ):
             assert reasons(orders(table, where=(where,))) == ["ok", "filtered_out"], where
         with pytest.raises(InputError):
             orders(table, where=("colour=red",))
@@ -114,7 +122,12 @@ class TestPlainOrders:
 class TestGrain:
     @pytest.mark.parametrize(
         ("header", "grain", "known"),
-        [("", "order", True), (",order_id", "order", False), (",order_id,sku", "line", True), (",quantity", "order", True)],
+        [
+            ("", "order", True),
+            (",order_id", "order", False),
+            (",order_id,sku", "line", True),
+            (",quantity", "order", True),
+        ],
     )
     def test_what_a_row_is(self, header: str, grain: str, known: bool) -> None:
         cells = header.count(",") * ",7"
@@ -128,7 +141,9 @@ class TestGrain:
             orders(text(PLAIN + "u,2026-01-02,1\n"), grain="line")
 
     def test_price_times_quantity_is_exact(self) -> None:
-        table = text("user_id,ordered_at,order_id,price,qty\nu,2026-01-02,o,1.15,3\nu,2026-01-02,o,0.0001,-1\nu,2026-01-02,o,,1\n")
+        table = text(
+            "user_id,ordered_at,order_id,price,qty\nu,2026-01-02,o,1.15,3\nu,2026-01-02,o,0.0001,-1\nu,2026-01-02,o,,1\n"
+        )
         found = orders(table)
         assert found.rows.collect()["amount"].to_list() == [34_500, -1, None]
         assert reasons(found)[2] == "missing_amount"
@@ -195,8 +210,8 @@ class TestOtherExports:
     @pytest.mark.parametrize("created", ["Created (UTC)", "Created date (UTC)"])
     def test_stripe(self, created: str) -> None:
         rows = (
-            "ch_1,2026-01-01 20:00,\"12,50\",\"2,50\",eur,Paid,cus_1,a@x\nch_2,2026-01-01 20:00,\"3,00\",,eur,Failed,cus_1,a@x\n"
-            "ch_3,2026-01-01 20:00,\"3,00\",\"3,00\",eur,Refunded,,b@x\n"
+            'ch_1,2026-01-01 20:00,"12,50","2,50",eur,Paid,cus_1,a@x\nch_2,2026-01-01 20:00,"3,00",,eur,Failed,cus_1,a@x\n'
+            'ch_3,2026-01-01 20:00,"3,00","3,00",eur,Refunded,,b@x\n'
         )
         found = orders(text(self.STRIPE.format(created) + rows), tz="Asia/Shanghai")
         moved = datetime(2026, 1, 2, 4)

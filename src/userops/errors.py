@@ -38,10 +38,10 @@ class UsageError(UseropsError):
     """The command line, the configuration, or a file of settings is wrong: nothing was read yet."""
 
     @classmethod
-    def unknown_name(cls, what: str, given: str, known: Sequence[str]) -> Self:
+    def unknown_name(cls, what: str, given: str, known: Sequence[str], where: str = "") -> Self:
         near = closest(given, known)
         hint = f"did you mean '{near}'? known: {_listed(known)}" if near else f"known: {_listed(known)}"
-        return cls("E_UNKNOWN_NAME", f"unknown {what} '{given}'", hint)
+        return cls("E_UNKNOWN_NAME", f"unknown {what} '{given}'{where and f' in {where}'}", hint)
 
     @classmethod
     def bad_value(cls, option: str, given: object, wanted: str) -> Self:
@@ -49,7 +49,7 @@ class UsageError(UseropsError):
 
     @classmethod
     def no_input(cls) -> Self:
-        return cls("E_NO_INPUT", "no file given", "name a file, a quoted glob, or pipe data in; --help shows examples")
+        return cls("E_NO_INPUT", "no file given", "name a file or a quoted glob, or pipe data in; --help shows examples")
 
     @classmethod
     def settings_file(cls, path: str, problem: str, hint: str | None = None) -> Self:

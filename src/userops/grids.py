@@ -125,4 +125,4 @@ def _span(where: str, number: int, axis: str, text: str, bins: int) -> range:
 def _refuse_unknown(where: str, found: Mapping[str, Any], known: set[str]) -> None:
     for key in found:
         if key not in known:
-            raise UsageError.unknown_name(f"key in {where}", key, sorted(known))
+            raise UsageError.unknown_name("key", key, sorted(known), where)

@@ -57,7 +57,7 @@ def settings(group: Any, common: Common) -> Result:
                 value, source = from_file[command][name], str(found.path)
             else:
                 value, source = defaults[name], "default"
-            shown = "" if value is None or value == [] else str(value)
+            shown = "" if value in ("", None) else str(value)
             rows.append((command, f"--{name.replace('_', '-')}", shown, source))
     schema = {"command": pl.String, "option": pl.String, "value": pl.String, "source": pl.String}
     table = pl.DataFrame(rows, schema=schema, orient="row")

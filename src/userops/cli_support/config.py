@@ -47,14 +47,14 @@ class Config:
             if key in options and isinstance(value, dict):
                 for inner, setting in value.items():
                     if inner.replace("-", "_") not in options[key]:
-                        raise UsageError.unknown_name(f"key in [{key}] of {where}", inner, sorted(options[key]))
+                        raise UsageError.unknown_name("key", inner, sorted(options[key]), f"[{key}] of {where}")
                     found[key][inner.replace("-", "_")] = _as_option(setting)
             elif name in every:
                 for command, names in options.items():
                     if name in names:
                         found[command].setdefault(name, _as_option(value))
             elif key not in BUSINESS_TABLES:
-                raise UsageError.unknown_name(f"key in {where}", key, [*every, *options, *BUSINESS_TABLES])
+                raise UsageError.unknown_name("key", key, [*every, *options, *BUSINESS_TABLES], where)
         return found
 
 

@@ -95,7 +95,7 @@ class Run:
                 raise UsageError.no_input()
             paths = ["-"]
         common = self.common
-        tables = open_tables(
+        return open_tables(
             paths,
             encoding=common.encoding,
             delimiter=common.delimiter,
@@ -103,10 +103,6 @@ class Run:
             sheet=common.sheet,
             scratch=self._scratch(),
         )
-        for table in tables:
-            for note in table.notes:
-                self.talk.note(f"{table.name}: {note(common.lang)}")
-        return tables
 
     def orders(self, files: Sequence[str] | None, *, keep: Sequence[str] = ()) -> Orders:
         """The inputs as canonical orders; writes ``--rejects`` on the way."""

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 from userops.cli_support import config
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 HOW_CONFIG_IS_FOUND = frozenset({"config", "no_config", "help"})
 """Options a configuration file cannot hold."""
+
+NO = frozenset({"", "0", "false", "no", "off", "n", "f"})
+"""What a variable says that is set and means no."""
 
 
 def in_force(named: str | None, none_at_all: bool) -> config.Config:
@@ -22,17 +25,27 @@ def in_force(named: str | None, none_at_all: bool) -> config.Config:
     return config.read(named) if named else config.find(os.environ, Path.cwd())
 
 
+def commands_of(group: Any, within: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command under its full name, such as ``config show``."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands_of(command, f"{within}{name} ")
+        else:
+            yield f"{within}{name}", command
+
+
 def options_of(group: Any) -> dict[str, set[str]]:
     """The options of every command, by command name."""
     return {
         name: {p.name for p in command.params if p.param_type_name == "option"} - HOW_CONFIG_IS_FOUND
-        for name, command in group.commands.items()
+        for name, command in commands_of(group)
     }
 
 
 def defaults_for(group: Any, args: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Defaults of every command's options, as the configuration in force sets them."""
-    named, none_at_all = os.environ.get("USEROPS_CONFIG"), bool(os.environ.get("USEROPS_NO_CONFIG"))
+    """Defaults of every command's options, as the configuration in force sets them, nested as the commands are."""
+    named = os.environ.get("USEROPS_CONFIG")
+    none_at_all = os.environ.get("USEROPS_NO_CONFIG", "").casefold() not in NO
     for place, argument in enumerate(args):
         if argument == "--no-config":
             none_at_all = True
@@ -40,4 +53,10 @@ def defaults_for(group: Any, args: Sequence[str]) -> dict[str, dict[str, Any]]:
             named = args[place + 1]
         elif argument.startswith("--config="):
             named = argument.removeprefix("--config=")
-    return in_force(named, none_at_all).defaults(options_of(group))
+    nested: dict[str, dict[str, Any]] = {}
+    for command, defaults in in_force(named, none_at_all).defaults(options_of(group)).items():
+        place: dict[str, Any] = nested
+        for word in command.split():
+            place = place.setdefault(word, {})
+        place.update(defaults)
+    return nested

@@ -56,7 +56,7 @@ def inspect(tables: Sequence[RawTable], options: ReadOptions) -> Result:
     if len(tables) == 1:
         rows = rows.drop("file")
     kinds = list(dict.fromkeys(what.kind for what in known))
-    seen = _seen(tables, known, kinds[0] if len(kinds) == 1 else None, options)
+    seen = _seen(tables, known, options)
     names = list(dict.fromkeys(what.layout for what in known))
     summary: dict[str, Any] = {
         "kind": kinds[0] if len(kinds) == 1 else "mixed",
@@ -116,23 +116,45 @@ def _too_heavy(table: RawTable) -> set[str]:
     return {name for name, (full, packed) in sizes.items() if full > BOMB_BYTES and full > BOMB_RATIO * packed}
 
 
-def _seen(
+def _seen(tables: Sequence[RawTable], known: Sequence[layouts.Recognition], options: ReadOptions) -> _Seen:
+    """What became of the rows; tables of several kinds are looked at kind by kind."""
+    by_kind: dict[layouts.Kind | None, list[int]] = {}
+    for number, what in enumerate(known):
+        by_kind.setdefault(what.kind, []).append(number)
+    found = [
+        _seen_alike([tables[i] for i in numbers], [known[i] for i in numbers], kind, options)
+        for kind, numbers in by_kind.items()
+    ]
+    if len(found) == 1:
+        return found[0]
+    times = [t for seen in found for t in (seen.first, seen.last) if t is not None]
+    return _Seen(
+        tuple(report for seen in found for report in seen.reports),
+        None,
+        min(times, default=None),
+        max(times, default=None),
+        tuple(note for seen in found for note in seen.notes),
+        tuple(warning for seen in found for warning in seen.warnings),
+    )
+
+
+def _seen_alike(
     tables: Sequence[RawTable], known: Sequence[layouts.Recognition], kind: layouts.Kind | None, options: ReadOptions
 ) -> _Seen:
     try:
         if kind == "orders":
             return _as_orders(tables, options)
-        if kind in ("events", "users"):
+        if kind is not None:
             return _as_rows(tables, known, options)
-        reason = Text("no known kind: no column names a user", "无法识别类型:没有用户列")
+        reason = Text("no known kind: no column names a user; --map user_id=COLUMN", "无法识别类型:没有用户列;可用 --map user_id=列名")
     except InputError as problem:
-        hint = f"; {problem.hint}" if problem.hint else ""
-        reason = Text(f"{problem.message}{hint}", f"{problem.message}{hint}")
+        said = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+        reason = Text(said, said)
     reports = []
     for table, what in zip(tables, known, strict=True):
         rows = collect(table.rows.select(pl.len()), table.name).item()
-        dropped = sum(table.dropped.values())
-        reports.append(InputReport(table.name, what.layout, rows + dropped, rows, dict(table.dropped)))
+        dropped = dict(table.dropped)
+        reports.append(InputReport(table.name, what.layout, rows + sum(dropped.values()), rows, dropped))
     return _Seen(tuple(reports), warnings=(reason,))
 
 
@@ -154,7 +176,10 @@ def _as_orders(tables: Sequence[RawTable], options: ReadOptions) -> _Seen:
 
 def _as_rows(tables: Sequence[RawTable], known: Sequence[layouts.Recognition], options: ReadOptions) -> _Seen:
     """Events and users: who and when, as far as the columns say."""
-    reports, ids, times, notes = [], [], [], []
+    reports: list[InputReport] = []
+    ids: list[pl.LazyFrame] = []
+    times: list[datetime] = []
+    notes: list[Text] = []
     for table, what in zip(tables, known, strict=True):
         rows, decided = read_users_and_times(table, what, options)
         counts = collect(rows.group_by("reject").agg(pl.len(), pl.col("time").min().alias("first"), pl.col("time").max().alias("last")).sort("reject"), table.name)  # fmt: skip

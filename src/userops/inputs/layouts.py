@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 import polars as pl
 
 from userops.errors import InputError, UsageError, closest
-from userops.inputs import values
+from userops.inputs import times, values
 
 if TYPE_CHECKING:
     from userops.frames import Grain
@@ -660,7 +660,7 @@ def _could_be(table: RawTable, column: str, role: str) -> bool:
         return True
     head = table.head[column]
     if role in _TIMES:
-        return values.looks_like_times(head)
+        return times.looks_like_times(head)
     return values.looks_like_numbers(head) if role in _NUMBERS else not head.dtype.is_nested()
 
 

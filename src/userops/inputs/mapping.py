@@ -2,7 +2,7 @@
 
 Tables of one export with the same columns are read as one (so that an order split over two files is still one
 order, and one decision on how dates are written holds for all); what differs is put together afterwards. Nothing is
-collected here except where a whole column has to tell how it is written (:mod:`userops.inputs.values`).
+collected here except where a whole column has to tell how it is written (:mod:`userops.inputs.times`).
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import polars as pl
 from userops import frames, money, periods
 from userops.collecting import collect
 from userops.errors import InputError, UsageError
-from userops.inputs import filters, layouts, values
+from userops.inputs import filters, layouts, times, values
 from userops.inputs.raw import HEAD_ROWS
-from userops.inputs.values import Clock, Column, Reading
+from userops.inputs.times import Clock
+from userops.inputs.values import Column, Reading
 from userops.results import Text
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def rejected_rows(orders: frames.Orders) -> pl.DataFrame:
     """The rows that do not count, every column as it was read, with ``reason`` in front."""
     names = pl.Series(frames.REASONS)
     bad = collect(orders.raw.filter(pl.col("reject") != 0), orders.name)
-    return bad.select(reason=names.gather(bad["reject"]), *pl.all().exclude("reject", "reason"))
+    return bad.select(names.gather(bad["reject"]).alias("reason"), pl.all().exclude("reject", "reason"))
 
 
 def read_users_and_times(
@@ -181,7 +182,8 @@ def read_users_and_times(
     columns = {name: reading.value for name, reading in readings.items()}
     columns.setdefault("time", pl.lit(None, pl.Datetime("us")))
     notes = tuple(note for reading in readings.values() for note in reading.notes)
-    return group.rows.select(**columns, reject=_first_reason(flaws)), notes
+    steps = {step.meta.output_name(): step for reading in readings.values() for step in reading.first}
+    return group.rows.with_columns(*steps.values()).select(**columns, reject=_first_reason(flaws)), notes
 
 
 # --- groups of tables -------------------------------------------------------------------------------------------
@@ -278,7 +280,7 @@ def _time(group: _Group, options: ReadOptions, role: str) -> Reading:
         month_first_if_open=known is not None and known.month_first,
     )
     names = layouts.playing(group.what, role, group.first)
-    return values.first_filled([values.read_time(group.whole(name), clock) for name in names])
+    return values.first_filled([times.read_time(group.whole(name), clock) for name in names])
 
 
 def _order_id(group: _Group) -> Reading | None:

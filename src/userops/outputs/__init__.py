@@ -68,10 +68,7 @@ def emit(
     OutputError when the destination cannot take it; BrokenPipeError when the reader has gone.
     """
     destination = None if path == "-" else path
-    chosen, compression = _chosen(format, destination)
-    if destination is None and terminal and chosen in BINARY:
-        raise UsageError.binary_to_terminal(chosen)
-
+    chosen, compression = settled(format, destination, terminal=terminal)
     on_screen = destination is None and (terminal or color)
 
     def write(handle: BinaryIO) -> None:
@@ -90,9 +87,17 @@ def emit(
                 to.writelines(map(_encoded, _text(result, chosen, lang)))
 
     if destination is None:
-        _to_stdout(write, stdout)
+        to_stdout(write, stdout)
     else:
         saving.write_atomically(destination, write, private="user_id" in result.rows.columns)
+
+
+def settled(format: str | None, path: str | None, *, terminal: bool) -> tuple[Format, Compression | None]:
+    """The format and the compression of what goes to ``path`` (None: stdout); UsageError where they do not go together."""
+    chosen, compression = _chosen(format, path)
+    if path is None and terminal and chosen in BINARY:
+        raise UsageError.binary_to_terminal(chosen)
+    return chosen, compression
 
 
 def _chosen(format: str | None, path: str | None) -> tuple[Format, Compression | None]:
@@ -174,7 +179,8 @@ class _LeftOpen:
         """Nothing: see above."""
 
 
-def _to_stdout(write: saving.Writer, stdout: BinaryIO | None) -> None:
+def to_stdout(write: saving.Writer, stdout: BinaryIO | None = None) -> None:
+    """What ``write`` writes, on stdout; OutputError when that cannot take it, BrokenPipeError when nobody reads."""
     handle = stdout or (sys.stdout.buffer if sys.stdout else None)
     if handle is None:
         raise OutputError.not_written("stdout", "it is closed", "use -o FILE")
