@@ -16,12 +16,12 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-import golden
 import polars as pl
 import pytest
-from golden import HOSTILE, hostile_result, rfm_result
 from rich.cells import cell_len
 
+import golden
+from golden import HOSTILE, hostile_result, rfm_result
 from userops.errors import OutputError, UsageError
 from userops.outputs import BINARY, FORMATS, cells, emit, format_of, markdown, plain, structured, tabular, terminal, web
 from userops.results import Column, HeatBlock, NotesBlock, Result, TableBlock, Text
@@ -246,7 +246,7 @@ def test_pages_can_be_heard():
 
 
 def test_a_fragment_styles_only_itself():
-    style = re.search("<style>(.*?)</style>", web.fragment(rfm_result(), "en"), re.S)[1]
+    style = re.search("<style>(.*?)</style>", web.fragment(rfm_result(), "en"), re.DOTALL)[1]
     for rule in re.findall(r"([^{}]+)\{[^{}]*\}", re.sub(r"@media[^{]*\{", "", style)):
         assert all(selector.strip().startswith(".userops") for selector in rule.split(","))
     assert rfm_result()._repr_html_() == web.fragment(rfm_result(), "en")

@@ -11,8 +11,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from golden import hostile_result, rfm_result
 
+from golden import hostile_result, rfm_result
 from userops.outputs import web
 
 BROWSER = next(

@@ -32,7 +32,7 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _MALFORMED: tuple[tuple[str, str, str], ...] = (
     (r"invalid utf-?8", "it is not UTF-8 text throughout", "name its encoding: --encoding gb18030, --encoding cp1252"),
     (
-        rf"more fields than defined|{re.escape(OVERFLOW)}",
+        rf"more fields than defined|not specified in schema|{re.escape(OVERFLOW)}",
         "a row has more cells than the header",
         "quote the cells that hold the separator, or export the file again",
     ),
@@ -112,7 +112,7 @@ def _explained(error: BaseException, what: str) -> UseropsError:
         return InputError.unreadable(what, "permission denied", "check who may read it")
     if isinstance(error, IsADirectoryError):
         return InputError.unreadable(what, "it is a folder")
-    if isinstance(error, MemoryError) or re.search(r"out of memory|memory allocation|capacity overflow", text, re.I):
+    if isinstance(error, MemoryError) or re.search(r"out of memory|memory allocation|capacity overflow", text, re.IGNORECASE):
         return InputError.too_large_for_memory(what)
     for sign, problem, hint in () if text.startswith("parquet") else _MALFORMED:
         if re.search(sign, text, re.IGNORECASE):

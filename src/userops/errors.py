@@ -33,6 +33,11 @@ class UseropsError(Exception):
         self.message = message
         self.hint = hint
 
+    @classmethod
+    def bug(cls, problem: str) -> Self:
+        """The one failure a user cannot mend."""
+        return cls("E_BUG", f"a bug in userops: {problem}", "-vv shows where; please report it")
+
 
 class UsageError(UseropsError):
     """The command line, the configuration, or a file of settings is wrong: nothing was read yet."""

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 LIBRARIES = ("polars", "pyarrow", "typer", "rich", "pydantic", "scikit-learn", "fastexcel")
 
 
-def doctor() -> Result:
+def doctor(common: Common) -> Result:
     """Versions of userops, Python and the libraries; the machine; the configuration file in force."""
-    found = in_play.in_force(os.environ.get("USEROPS_CONFIG"), bool(os.environ.get("USEROPS_NO_CONFIG")))
+    found = in_play.in_force(common.config, common.no_config)
     facts = [
         ("userops", __version__),
         ("python", f"{platform.python_version()} ({platform.python_implementation()})"),
@@ -43,12 +43,12 @@ def doctor() -> Result:
 
 def settings(group: Any, common: Common) -> Result:
     """Every option of every command with its value and its source: environment, file or default."""
-    found = in_play.in_force(common.config or os.environ.get("USEROPS_CONFIG"), common.no_config)
+    found = in_play.in_force(common.config, common.no_config)
     options = in_play.options_of(group)
     from_file = found.defaults(options)
     rows = []
-    for command in sorted(options):
-        defaults = {p.name: p.default for p in group.commands[command].params}
+    for command, declared in sorted(in_play.commands_of(group)):
+        defaults = {p.name: p.default for p in declared.params}
         for name in sorted(options[command]):
             variable = environment_name(name)
             if os.environ.get(variable):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from userops.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
 BUSINESS_TABLES = ("vertical", "goals", "funnel", "activation")
 """Keys that describe the business rather than set options; the commands that need them read them."""
@@ -34,8 +34,8 @@ class Config:
     path: Path | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
 
-    def defaults(self, options: Mapping[str, Collection[str]]) -> dict[str, dict[str, Any]]:
-        """Defaults by command and parameter name; ``options``: the parameters each command has.
+    def defaults(self, options: Mapping[str, Mapping[str, bool]]) -> dict[str, dict[str, Any]]:
+        """Defaults by command and parameter name; ``options``: those each command has, and whether they repeat.
 
         Unknown keys are UsageErrors with the closest known one: a typing error must not be a silent default.
         """
@@ -48,11 +48,12 @@ class Config:
                 for inner, setting in value.items():
                     if inner.replace("-", "_") not in options[key]:
                         raise UsageError.unknown_name("key", inner, sorted(options[key]), f"[{key}] of {where}")
-                    found[key][inner.replace("-", "_")] = _as_option(setting)
+                    option = inner.replace("-", "_")
+                    found[key][option] = _as_option(setting, repeats=options[key][option])
             elif name in every:
                 for command, names in options.items():
                     if name in names:
-                        found[command].setdefault(name, _as_option(value))
+                        found[command].setdefault(name, _as_option(value, repeats=names[name]))
             elif key not in BUSINESS_TABLES:
                 raise UsageError.unknown_name("key", key, [*every, *options, *BUSINESS_TABLES], where)
         return found
@@ -87,10 +88,12 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError.settings_file(str(path), f"is not TOML: {problem}") from None
 
 
-def _as_option(value: Any) -> Any:
+def _as_option(value: Any, *, repeats: bool) -> Any:
     """A TOML value as an option takes it: tables (``[map]``) as ``key=value`` entries, dates as text."""
     if isinstance(value, dict):
         return [f"{key}={entry}" for key, entry in value.items()]
     if isinstance(value, list):
-        return [str(entry) for entry in value]
-    return value if isinstance(value, (bool, int, float, str)) else str(value)
+        entries = [str(entry) for entry in value]
+        return entries if repeats else ",".join(entries)
+    plain = value if isinstance(value, (bool, int, float, str)) else str(value)
+    return [str(plain)] if repeats else plain

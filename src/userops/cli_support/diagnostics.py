@@ -7,12 +7,14 @@ order in a pipe as on a terminal.
 from __future__ import annotations
 
 import json
+import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, Literal, Self, TextIO, get_args
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from userops.errors import UseropsError
 
@@ -46,6 +48,22 @@ class Talk:
     color: bool = False
     as_json: bool = False
 
+    @classmethod
+    def overheard(cls, arguments: Sequence[str], environ: Mapping[str, str]) -> Self:
+        """The voice before the options are understood: what their words alone say of it."""
+        said = " ".join(arguments)
+
+        def value(option: str) -> str | None:
+            found = re.search(rf"--{option}[ =](\S+)", said)
+            return found[1] if found else environ.get(f"USEROPS_{option.replace('-', '_').upper()}")
+
+        choice: ColorChoice = next((c for c in get_args(ColorChoice) if c == value("color")), "auto")
+        return cls(
+            verbose=2 if "-vv" in arguments else 0,
+            color=wants_color(choice, sys.stderr, environ),
+            as_json=value("log-format") == "json",
+        )
+
     def note(self, message: str) -> None:
         """Something decided or counted."""
         if not self.quiet:
@@ -62,25 +80,29 @@ class Talk:
             self._say("warning", message)
 
     def error(self, error: UseropsError, exit_code: int) -> None:
-        """What went wrong, and what to do."""
+        """What went wrong, and what to do; with -vv, where it was found."""
+        if self.verbose > 1 and sys.exc_info()[0]:
+            import traceback
+
+            self._write(traceback.format_exc())
         self._say("error", error.message, hint=error.hint, code=error.code, exit=exit_code)
 
     def _say(self, level: str, message: str, hint: str | None = None, **more: object) -> None:
-        try:
+        with suppress(OSError, ValueError):  # stdout is closed or broken: what is said here matters all the more
             sys.stdout.flush()
-        except (OSError, ValueError):
-            pass  # stdout is closed or broken; what is said here matters all the more
         if self.as_json:
-            entry = {"level": level, **more, "message": message} | ({"hint": hint} if hint else {})
-            print(json.dumps(entry, ensure_ascii=False), file=sys.stderr, flush=True)
+            entry = {"level": level, **more, "message": printable(message)} | ({"hint": printable(hint)} if hint else {})
+            self._write(json.dumps(entry, ensure_ascii=False) + "\n")
             return
         lines = [f"userops: {self._styled(level, level + ':')} {printable(message)}"]
         if hint:
             lines.append(f"  {self._styled('hint', 'hint:')} {printable(hint)}")
-        try:
-            print("\n".join(lines), file=sys.stderr, flush=True)
-        except OSError:
-            pass  # nobody listens
+        self._write("\n".join(lines) + "\n")
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # nobody listens
+            sys.stderr.write(text)
+            sys.stderr.flush()
 
     def _styled(self, level: str, text: str) -> str:
         return f"{_STYLES[level]}{text}\x1b[0m" if self.color else text

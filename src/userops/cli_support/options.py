@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -89,22 +89,22 @@ def environment_name(name: str) -> str:
     return f"USEROPS_{name.upper()}"
 
 
-def with_common(act: Callable[..., Any], *, reads: bool = True) -> Callable[..., Any]:
+def with_common(act: Callable[..., Any], panels: Collection[str] = (INPUT, OUTPUT, RUN)) -> Callable[..., Any]:
     """``act(run, own options...)`` as a function Typer can make a command of: the shared options behind its own.
 
-    ``reads=False`` leaves out those of the inputs, for a command that takes none.
+    ``panels`` names which of the shared options it takes: those of the inputs, of the output, of the run.
     """
     from userops.cli_support.running import run_command
 
     own = [p for p in inspect.signature(act, eval_str=True).parameters.values() if p.name != "run"]
     names = {p.name for p in own}
-    shared = [_keyword(p) for p in COMMON if p.name not in names and (reads or _panel(p) != INPUT)]
+    shared = [_keyword(p) for p in COMMON if p.name not in names and _panel(p) in panels]
 
     @functools.wraps(act)
     def command(**values: Any) -> None:
         given = {p.name: values.pop(p.name) for p in shared}
         common = Common(**{name: value for name, value in given.items() if value is not None})
-        code = run_command(act, common, values)
+        code = run_command(act, common, values, given)
         raise typer.Exit(code)
 
     parameters = [_with_environment(_keyword(p)) for p in [*own, *shared]]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from userops.cli_support.diagnostics import Talk, wants_color
@@ -38,25 +40,33 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
 }
 
 
-def run_command(act: Callable[..., int | None], common: Common, own: dict[str, Any]) -> int:
-    """The exit code of a command; every way it can end is decided here.
-
-    A pipe whose reader has left is success: ``| head`` is no error of ours.
-    """
+def run_command(act: Callable[..., int | None], common: Common, own: dict[str, Any], takes: Collection[str]) -> int:
+    """The exit code of a command; ``takes`` names the shared options it has."""
     talk = Talk(
         quiet=common.quiet,
         verbose=common.verbose,
         color=wants_color(common.color, sys.stderr, os.environ),
         as_json=common.log_format == "json",
     )
-    try:
+
+    def work() -> int | None:
         with ExitStack() as stack:
-            code = act(run=Run(common, talk, stack), **own)
+            run = Run(common, talk, stack, takes)
+            run.check()
+            return act(run=run, **own)
+
+    return ended(work, talk)
+
+
+def ended(work: Callable[[], int | None], talk: Talk) -> int:
+    """The exit code of ``work``; every way it can end is decided here.
+
+    A pipe whose reader has left is success: ``| head`` is no error of ours.
+    """
+    try:
+        code = work()
         sys.stdout.flush()
-        return Exit.OK if code is None else code
     except UseropsError as error:
-        if common.verbose > 1:
-            raise
         talk.error(error, code_of(error))
         return code_of(error)
     except BrokenPipeError:
@@ -67,11 +77,18 @@ def run_command(act: Callable[..., int | None], common: Common, own: dict[str, A
     except MemoryError:
         talk.error(InputError.too_large_for_memory("the input"), Exit.INPUT)
         return Exit.INPUT
-    except Exception as bug:
-        if common.verbose > 1:
-            raise
-        talk.error(UseropsError("E_BUG", f"a bug in userops: {type(bug).__name__}: {_first_line(bug)}", "-vv shows where; please report it"), Exit.BUG)
+    except Exception as problem:
+        bug = UseropsError.bug(f"{type(problem).__name__}: {_first_line(problem)}")
+        talk.error(bug, Exit.BUG)
         return Exit.BUG
+    return Exit.OK if code is None else code
+
+
+def put(text: str) -> None:
+    """Text on stdout; OutputError when that cannot take it."""
+    from userops import outputs
+
+    outputs.to_stdout(lambda handle: handle.write(text.encode()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +98,26 @@ class Run:
     common: Common
     talk: Talk
     stack: ExitStack
+    takes: Collection[str]
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Refuse what cannot end well before anything is read, and have the guard know of every unfinished file."""
+        from userops import outputs
+        from userops.outputs import saving
+
+        common = self.common
+        saving.watch(lambda temporary: remember(str(temporary)))
+        _pairs(common.map)
+        for condition in common.fail_if:
+            parse_condition(condition)
+        for path, format in ((common.output, self.chosen_format), (common.rejects or "-", None)):
+            on_stdout = path in (None, "-")
+            outputs.settled(format, None if on_stdout else path, terminal=on_stdout and sys.stdout.isatty())
+        if common.pseudonymise:
+            from userops.outputs import privacy
+
+            privacy.load_key(os.environ, common.key_file)
 
     # --- doors in ---------------------------------------------------------------------------------------------------
 
@@ -91,7 +127,7 @@ class Run:
 
         paths = list(files or [])
         if not paths:
-            if sys.stdin is None or sys.stdin.isatty():
+            if not _data_on_stdin():
                 raise UsageError.no_input()
             paths = ["-"]
         common = self.common
@@ -190,7 +226,8 @@ class Run:
     def finish(self, result: Result) -> int:
         """Write the result where it was asked for, say what became of the rows, and judge ``--fail-if``."""
         breaches = list(self._breaches(result))
-        shared = {k: v for k, v in asdict(self.common).items() if k not in HOW_IT_RAN | WHERE_IT_WENT}
+        in_force = set(self.takes) - HOW_IT_RAN - WHERE_IT_WENT
+        shared = {name: value for name, value in asdict(self.common).items() if name in in_force}
         settings = {**shared, **result.provenance.settings}
         result = replace(result, provenance=replace(result.provenance, settings=settings))
         if self.common.pseudonymise and "user_id" in result.rows.columns:
@@ -214,9 +251,7 @@ class Run:
 
     def _emit(self, result: Result, *, path: str | None, format: str | None) -> None:
         from userops import outputs
-        from userops.outputs import saving
 
-        saving.watch(lambda temporary: remember(str(temporary)))
         outputs.emit(
             result,
             format=format,
@@ -256,7 +291,7 @@ class Run:
             metric, operator, limit = parse_condition(condition)
             if metric not in result.summary:
                 known = [k for k, v in result.summary.items() if v is None or isinstance(v, (int, float))]
-                raise UsageError.unknown_name("metric in --fail-if", metric, known)
+                raise UsageError.unknown_name("metric", metric, known, "--fail-if")
             value = result.summary[metric]
             if value is None or not isinstance(value, (int, float)) or OPERATORS[operator](value, limit):
                 yield f"--fail-if '{condition}': {metric} is {'null' if value is None else value}"
@@ -267,10 +302,10 @@ def parse_condition(condition: str) -> tuple[str, str, float]:
     for operator in OPERATORS:
         metric, found, limit = condition.partition(operator)
         if found:
-            try:
-                return metric.strip(), operator, float(limit)
-            except ValueError:
-                break
+            with suppress(ValueError):
+                if isfinite(number := float(limit)):
+                    return metric.strip(), operator, number
+            break
     raise UsageError.bad_value("--fail-if", condition, "a metric of the summary, < <= > >= == or !=, and a number")
 
 
@@ -282,6 +317,14 @@ def _pairs(entries: Sequence[str]) -> dict[str, str]:
             raise UsageError.bad_value("--map", entry, "ROLE=COLUMN, such as user_id=Kunde")
         pairs[role.strip()] = column.strip()
     return pairs
+
+
+def _data_on_stdin() -> bool:
+    """True for a pipe or a file; a terminal and /dev/null (cron) hold no rows."""
+    try:
+        return not stat.S_ISCHR(os.fstat(0).st_mode)
+    except OSError:
+        return False
 
 
 def _width() -> int:

@@ -34,10 +34,14 @@ def commands_of(group: Any, within: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{within}{name}", command
 
 
-def options_of(group: Any) -> dict[str, set[str]]:
-    """The options of every command, by command name."""
+def options_of(group: Any) -> dict[str, dict[str, bool]]:
+    """The options of every command, by command name, and whether each can be repeated."""
     return {
-        name: {p.name for p in command.params if p.param_type_name == "option"} - HOW_CONFIG_IS_FOUND
+        name: {
+            p.name: p.multiple
+            for p in command.params
+            if p.param_type_name == "option" and p.name not in HOW_CONFIG_IS_FOUND
+        }
         for name, command in commands_of(group)
     }
 

@@ -27,6 +27,9 @@ from userops.results import Text
 SURVEYED = 64 << 20
 """Bytes of text up to which a file is looked through to the end before it is used."""
 
+_NOTHING_BEYOND = pl.col(OVERFLOW).cast(pl.Enum([])).is_null()
+"""True for every row; fails (there is no value an empty Enum takes) at a cell beyond the header."""
+
 _HEAD = 256 << 10
 _TAIL = 64 << 10
 
@@ -274,7 +277,7 @@ def _scanned(
         glob=False,
         n_rows=first,
     )
-    return rows.filter(pl.any_horizontal(pl.col(*names).is_not_null())) if blank_lines else rows
+    return rows.filter(pl.any_horizontal(pl.all().is_not_null())) if blank_lines else rows
 
 
 def _blank_lines_at_ends(file: TextFile) -> bool:
@@ -291,13 +294,13 @@ def _guarded(rows: pl.LazyFrame) -> pl.LazyFrame:
     Asking for the last column also makes Polars take every row apart to its end, which is where it notices quotes
     that do not match.
     """
-    return rows.filter(pl.col(OVERFLOW).cast(pl.Int8).is_null()).drop(OVERFLOW)
+    return rows.filter(_NOTHING_BEYOND).drop(OVERFLOW)
 
 
 def _fits(rows: pl.LazyFrame, name: str) -> bool:
     """Whether every row has a place in the header; False too for quotes that Polars does not take."""
     try:
-        collect(rows.filter(pl.col(OVERFLOW).cast(pl.Int8).is_null()).select(pl.all().count()), name)
+        collect(rows.filter(_NOTHING_BEYOND).select(pl.all().count()), name)
     except InputError as error:
         if error.code == "E_MALFORMED":
             return False

@@ -465,8 +465,12 @@ _NUMBERS = frozenset({"amount", "quantity", "unit_price", "refunded", "spend", "
 
 @dataclass(frozen=True)
 class Recognition:
-    """What a file is: its kind, the layout's name (``generic`` by synonyms, ``canonical`` when the names are already
-    ours), the columns of each role in the order in which they are asked, and the roles several columns could play."""
+    """What a file is.
+
+    ``layout``: the export's name; ``generic`` by synonyms, ``canonical`` when the names are already ours. ``roles``:
+    the columns of each role, in the order in which they are asked. ``open``: roles that several columns could play.
+    ``variant``: the known export.
+    """
 
     kind: Kind | None
     layout: str
@@ -627,8 +631,10 @@ def _says_order(columns: Iterable[str], mapped: Mapping[str, object]) -> bool:
 def _by_name(
     table: RawTable, columns: Mapping[str, pl.DataType], kind: Kind, mapped: Mapping[str, tuple[str, ...]]
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """Roles by name, in falling order: given, the role's own name, its plain synonyms, its vague ones; and the roles
-    that two columns of one rank could play."""
+    """Roles by name, and the roles that two columns could play as well.
+
+    In falling order: given by hand, the role's own name, its plain synonyms, its vague ones.
+    """
     taken = {column for names in mapped.values() for column in names}
     free = [column for column in columns if column not in taken]
     roles, unclear = dict(mapped), {}

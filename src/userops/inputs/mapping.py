@@ -92,10 +92,12 @@ class _Group:
 
     @property
     def first(self) -> RawTable:
+        """The table that stands for all: they have the same columns."""
         return self.tables[0]
 
     @property
     def columns(self) -> dict[str, pl.DataType]:
+        """Every column with its type, fields of structs included."""
         return layouts.columns_of(self.first.schema)
 
     def column(self, name: str) -> Column:
@@ -182,8 +184,7 @@ def read_users_and_times(
     columns = {name: reading.value for name, reading in readings.items()}
     columns.setdefault("time", pl.lit(None, pl.Datetime("us")))
     notes = tuple(note for reading in readings.values() for note in reading.notes)
-    steps = {step.meta.output_name(): step for reading in readings.values() for step in reading.first}
-    return group.rows.with_columns(*steps.values()).select(**columns, reject=_first_reason(flaws)), notes
+    return _prepared(group.rows, readings).select(**columns, reject=_first_reason(flaws)), notes
 
 
 # --- groups of tables -------------------------------------------------------------------------------------------
@@ -243,8 +244,7 @@ def _read(group: _Group, options: ReadOptions, conditions: Iterable[filters.Cond
     source = [pl.col(_SOURCE).alias("source")] if _SOURCE in group.rows.collect_schema() else []
     columns = [reading.value.alias(name) for name, reading in (known | kept).items()]
     names = list(group.first.schema)
-    steps = {step.meta.output_name(): step for reading in known.values() for step in reading.first}
-    rows = group.rows.with_columns(steps.values())
+    rows = _prepared(group.rows, known)
     return _Part(
         group,
         rows.select(*columns, *source, reject.alias("reject")),
@@ -255,6 +255,12 @@ def _read(group: _Group, options: ReadOptions, conditions: Iterable[filters.Cond
         _common([column.dtype for column in user_columns]),
         (*_recognition_notes(group, options), *(n for reading in known.values() for n in reading.notes), *grain_notes),
     )
+
+
+def _prepared(rows: pl.LazyFrame, readings: dict[str, Reading]) -> pl.LazyFrame:
+    """The rows with the columns that the readings are made of, each once."""
+    steps = {step.meta.output_name(): step for reading in readings.values() for step in reading.first}
+    return rows.with_columns(steps.values())
 
 
 def _common(dtypes: Sequence[pl.DataType]) -> pl.DataType:

@@ -10,7 +10,6 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -19,7 +18,7 @@ from userops.collecting import guarded
 from userops.errors import InputError
 
 BLOCK = 1 << 20
-_WAIT_FOR_WRITER = 10.0
+_WAIT_FOR_WRITER = 10
 
 
 class Scratch:
@@ -53,12 +52,9 @@ def spooled_stdin(scratch: Scratch) -> Path:
 
 
 def spooled_stream(path: Path, scratch: Scratch) -> Path:
-    """A pipe or device as a file. Raises InputError when nobody writes to the pipe, or when it has no end in sight."""
-    with guarded(str(path)):
-        if path.is_fifo():
-            _await_writer(path)
-        with path.open("rb") as stream:
-            return _spooled(stream, str(path), scratch)
+    """A pipe or device as a file. Raises InputError when nobody writes to the pipe, or when it holds zero bytes only."""
+    with guarded(str(path)), (_written_to(path) if path.is_fifo() else path.open("rb")) as stream:
+        return _spooled(stream, str(path), scratch)
 
 
 def _spooled(stream: BinaryIO, name: str, scratch: Scratch) -> Path:
@@ -72,25 +68,24 @@ def _spooled(stream: BinaryIO, name: str, scratch: Scratch) -> Path:
     return target
 
 
-def _await_writer(path: Path) -> None:
-    """Return once some process has the pipe open for writing; give up after ten seconds without one."""
-    deadline = time.monotonic() + _WAIT_FOR_WRITER
-    while time.monotonic() < deadline:
-        if _has_writer(path):
-            return
-        time.sleep(0.05)
-    raise InputError.unreadable(str(path), "nobody writes to this pipe", "start the program that writes to it first")
-
-
-def _has_writer(path: Path) -> bool:
-    if not Path("/proc/self/fd").exists():  # only Linux tells without consuming anything
-        return True
+def _written_to(pipe: Path) -> BinaryIO:
+    """A named pipe opened for reading, once some process writes to it; ten seconds without one are an error."""
     import select
 
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN | select.POLLHUP)
-        return bool(poll.poll(50))
-    finally:
+    descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN | select.POLLHUP)
+    if not poll.poll(_WAIT_FOR_WRITER * 1000) and not _has_writer(descriptor):
         os.close(descriptor)
+        raise InputError.unreadable(str(pipe), "nobody writes to this pipe", "start the program that writes to it first")
+    os.set_blocking(descriptor, True)
+    return os.fdopen(descriptor, "rb")
+
+
+def _has_writer(descriptor: int) -> bool:
+    """Whether an empty pipe is open for writing: reading would have to wait, and is not simply at an end."""
+    try:
+        os.read(descriptor, 1)
+    except BlockingIOError:
+        return True
+    return False

@@ -45,14 +45,14 @@ class Clock:
 
     @property
     def source(self) -> str:
+        """The zone of times that name none."""
         return self.naive_zone or self.zone
 
 
 def read_time(column: Column, clock: Clock) -> Reading:
-    """A time as the wall clock of ``clock.zone``, Datetime[us], with flaws ``missing_time``, ``unreadable_time`` and
-    ``nonexistent_time``.
+    """A time as the wall clock of ``clock.zone``, Datetime[us].
 
-    Dates, datetimes of any unit and zone, integers (YYYYMMDD; epoch seconds to nanoseconds, by size) and text: ISO
+    Flaws: ``missing_time``, ``unreadable_time``, ``nonexistent_time``. Dates, datetimes of any unit and zone, integers (YYYYMMDD; epoch seconds to nanoseconds, by size) and text: ISO
     8601 with or without zone, ``2026/1/2``, ``2026年1月2日``, days or months first, digits. Whether days come first is
     decided over the whole column; InputError where nothing tells. Years outside 1900 to 2262 are unreadable.
     """
@@ -282,7 +282,7 @@ def looks_like_times(head: pl.Series) -> bool:
         return True
     if head.dtype == pl.String:
         cells = pl.select(values.trim(pl.lit(head), wrapped=True)).to_series().drop_nulls()
-        forms = "|".join((r"^\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}", _PARTS, _DIGITS, r"^\d{1,2}[-/. ][A-Za-z]{3}"))
+        forms = rf"^\d{{4}}[-/.年]\d{{1,2}}[-/.月]\d{{1,2}}|{_PARTS}|{_DIGITS}|^\d{{1,2}}[-/. ][A-Za-z]{{3}}"
         return values.mostly(cells.str.contains(forms))
     if not head.dtype.is_numeric():
         return False

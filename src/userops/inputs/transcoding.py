@@ -60,7 +60,7 @@ def survey(path: Path, compression: Compression | None, separator: str, name: st
     """Look through all of a text. Raises InputError for NUL bytes and for lines beyond 16 MB."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     quotation = _Quotation(separator)
-    blank_line = re.compile(rb"\n[" + re.escape(separator.encode()) + rb"\s]*\n")
+    blank_line = re.compile(rb"\n[" + re.escape(separator.encode()) + rb'"\s]*\n')
     utf8, quotes, blank_lines, carry, unbroken = True, False, False, b"\n", 0
     for block in _blocks(path, compression, name):
         refuse_zero_bytes(block, name)
@@ -268,7 +268,7 @@ def _rows(lines: _Remembering, dialect: Dialect, name: str) -> Iterator[list[str
 
 
 class _Remembering:
-    """The lines of a text, those of the row being read kept at hand; ``first`` is the number of the row's first line."""
+    """The lines of a text, those of the row being read at hand; ``first`` is the number of the row's first line."""
 
     def __init__(self, text: Iterator[str]) -> None:
         self._text = text

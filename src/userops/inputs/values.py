@@ -21,8 +21,11 @@ from userops.results import Text
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table: its name, how to get it, its type, its first values, the rows it stands in and what
-    they are called. ``textual``: from a text file, where cells are trimmed and have no type of their own."""
+    """One column of a table: its name, how to get it, its type, its first values.
+
+    ``rows``: what it stands in; ``table``: what that is called. ``textual``: from a text file, where cells are
+    trimmed and have no type of their own.
+    """
 
     name: str
     cell: pl.Expr

@@ -156,7 +156,7 @@ def _compressed(handle: BinaryIO, compression: Compression | None) -> Iterator[B
     match compression:
         case "gz":
             with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=handle, mtime=0) as packed:
-                yield cast(BinaryIO, packed)
+                yield cast("BinaryIO", packed)
         case "zst":
             import pyarrow as pa
 

@@ -98,7 +98,7 @@ class ErrorKeeping:
     def attempt(self, action: Callable[[IO[bytes]], object]) -> None:
         """Run ``action`` with this handle; the handle's own OSError comes out, other exceptions as they are."""
         try:
-            action(cast(IO[bytes], self))
+            action(cast("IO[bytes]", self))
         except Exception:
             if self._problem is not None:
                 raise self._problem from None

@@ -1,0 +1,301 @@
+"""What is measured: each workload as userops does it and as DuckDB's best SQL does it, and what both must answer.
+
+A workload is one entry of :data:`WORKLOADS`. A side of it is either a ``call`` (made once with file and threads, after
+all imports; what it returns is timed) or a ``command`` (file and threads to an argument list; the whole process is
+timed). Every side gives its answer in one form, plain lists and dicts, and the first side's answer must equal the
+others' before anything is timed.
+
+Run as a program, this file is the worker of one ``call``: a line on stdin is one timed run, its figures go to stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Answer = Any
+Call = Callable[[str, int], Callable[[], Answer]]
+Command = Callable[[str, int], list[str]]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One way of doing a workload; ``read`` turns what a command prints into the answer."""
+
+    name: str
+    call: Call | None = None
+    command: Command | None = None
+    read: Callable[[str], Answer] = json.loads
+
+
+@dataclass(frozen=True)
+class Workload:
+    """``form`` of the file (None: needs none), the ``sides``, the first of which is ours; ``same`` compares answers."""
+
+    name: str
+    title: str
+    form: str | None
+    sides: tuple[Side, ...]
+    same: Callable[[Answer, Answer], bool] = lambda ours, theirs: bool(ours == theirs)
+
+
+# --- userops ------------------------------------------------------------------------------------------------------
+
+
+def _told(rows: list[dict[str, Any]], rejected: dict[str, int], gaps: list[int]) -> Answer:
+    """RFM as every side tells it: tiers that hold customers, rejects by reason, median and 80 % gap in days."""
+    columns = ("segment", "users", "mean_recency_days", "mean_orders", "mean_monetary", "revenue")
+    tiers = sorted([row[c] for c in columns] for row in rows if row["users"])
+    return {"tiers": tiers, "rejected": {k: n for k, n in sorted(rejected.items()) if n}, "gaps": gaps}
+
+
+def _rfm_of_frame(file: str, threads: int) -> Callable[[], Answer]:
+    import polars as pl
+
+    from userops import frames, rfm
+
+    return lambda: _rfm_answer(rfm.analyse(frames.orders(pl.scan_parquet(file))))
+
+
+def _rfm_of_file(file: str, threads: int) -> Callable[[], Answer]:
+    from userops import rfm
+
+    return lambda: _rfm_answer(rfm.analyse(_opened(file)))
+
+
+def _rfm_answer(result: Any) -> Answer:
+    gaps = [result.summary["median_gap_days"], result.summary["p80_gap_days"]]
+    return _told(result.rows.to_dicts(), result.provenance.inputs[0].rejected, gaps)
+
+
+def _opened(file: str) -> Any:
+    from userops.inputs.loading import Scratch, open_tables
+    from userops.inputs.mapping import ReadOptions, to_orders
+
+    return to_orders(open_tables([file], scratch=Scratch()), ReadOptions())
+
+
+def _csv_scan(file: str, threads: int) -> Callable[[], Answer]:
+    import polars as pl
+
+    from userops.inputs import loading, mapping  # noqa: F401
+
+    sizes = [pl.col(name).str.len_bytes().cast(pl.Int64).sum() for name in ("order_id", "user_id")]
+    values = [pl.col("ordered_at").max().dt.to_string("%F %T%.6f"), pl.col("amount").sum()]
+    return lambda: list(_opened(file).rows.select(*sizes, *values).collect().row(0))
+
+
+def _rfm_command(file: str, threads: int) -> list[str]:
+    return [sys.executable, "-m", "userops", "rfm", file, "--json", "-q"]
+
+
+def _read_json(text: str) -> Answer:
+    found = json.loads(text)
+    summary = found["summary"]
+    gaps = [summary["median_gap_days"], summary["p80_gap_days"]]
+    return _told(found["rows"], found["meta"]["inputs"][0]["rejected"], gaps)
+
+
+# --- DuckDB -------------------------------------------------------------------------------------------------------
+
+USERS = """
+users AS MATERIALIZED (
+    SELECT user_id, max(ordered_at) FILTER (steps >= 0) AS last, count(*) FILTER (steps >= 0) AS orders,
+           sum(steps)::BIGINT AS monetary, max(ordered_at) AS seen, count(*) AS n
+    FROM (SELECT user_id, ordered_at, round(amount * 10000)::BIGINT AS steps FROM {source}) GROUP BY user_id)"""
+"""One row per user id, unusable ids included: they are told apart afterwards, which costs next to nothing."""
+
+TIERS = """
+judged AS (SELECT *, CASE WHEN user_id IS NULL OR trim(user_id) = '' THEN 'missing_user_id'
+                          WHEN trim(user_id) IN ({placeholders}) THEN 'placeholder_user_id' END AS reject FROM users),
+buyers AS MATERIALIZED (
+    SELECT date_diff('day', last::DATE, (SELECT max(seen)::DATE FROM judged WHERE reject IS NULL)) AS recency, orders, monetary
+    FROM judged WHERE reject IS NULL AND orders > 0),
+cuts AS (SELECT quantile_disc(recency, [0.2, 0.4, 0.6, 0.8]) AS r, quantile_disc(orders, [0.2, 0.4, 0.6, 0.8]) AS f,
+                quantile_disc(monetary, [0.2, 0.4, 0.6, 0.8]) AS m FROM buyers),
+scored AS (SELECT recency, orders, monetary,
+    5 - (recency > r[1])::INT - (recency > r[2])::INT - (recency > r[3])::INT - (recency > r[4])::INT AS rs,
+    1 + (orders > f[1])::INT + (orders > f[2])::INT + (orders > f[3])::INT + (orders > f[4])::INT AS fs,
+    1 + (monetary > m[1])::INT + (monetary > m[2])::INT + (monetary > m[3])::INT + (monetary > m[4])::INT AS ms
+    FROM buyers, cuts),
+cells(cell, segment) AS (VALUES {cells})
+SELECT segment, count(*), sum(recency) / count(*), sum(orders) / count(*), sum(monetary) / (count(*) * 10000),
+       sum(monetary) / 10000 FROM scored JOIN cells ON cell = rs * 100 + fs * 10 + ms GROUP BY segment
+UNION ALL SELECT reject, sum(n), NULL, NULL, NULL, NULL FROM judged WHERE reject IS NOT NULL GROUP BY reject"""
+
+GAPS = """
+SELECT quantile_disc(gap, [0.5, 0.8]) FROM (
+    SELECT date_diff('day', lag(day) OVER (PARTITION BY user_id ORDER BY day), day) AS gap FROM (
+        SELECT DISTINCT user_id, ordered_at::DATE AS day FROM {source} WHERE amount >= 0 AND user_id IS NOT NULL
+        AND trim(user_id) NOT IN ({placeholders}) {sample})) WHERE gap IS NOT NULL"""
+
+COLUMNS = "{'order_id': 'VARCHAR', 'user_id': 'VARCHAR', 'ordered_at': 'TIMESTAMP', 'amount': 'DOUBLE', 'channel': 'VARCHAR'}"
+
+CSV_SCAN = """
+SELECT sum(strlen(order_id))::BIGINT, sum(strlen(user_id))::BIGINT, strftime(max(ordered_at), '%Y-%m-%d %H:%M:%S.%f'),
+       sum(round(amount * 10000)::BIGINT)::BIGINT FROM {source}"""
+
+
+def _source(file: str) -> str:
+    if file.endswith(".csv"):
+        return f"read_csv('{file}', header = true, auto_detect = false, columns = {COLUMNS})"
+    return f"read_parquet('{file}')"
+
+
+def _statements(file: str, gaps: str) -> list[str]:
+    """The SQL of RFM; ``gaps``: ``none``, ``exact`` (every customer) or ``sampled`` (the share that userops takes)."""
+    from userops import grids, rfm
+    from userops.frames import PLACEHOLDER_IDS
+
+    grid = grids.built_in("champions11")
+    cells = [111 + i // 25 * 100 + i // 5 % 5 * 10 + i % 5 for i in range(125)]
+    named = ", ".join(f"({cell}, '{grid.segments[i].name.replace(chr(39), chr(39) * 2)}')" for cell, i in zip(cells, grid.cells, strict=True))
+    words = {
+        "source": _source(file),
+        "cells": named,
+        "placeholders": ", ".join(f"'{name}'" for name in PLACEHOLDER_IDS),
+        "sample": "",
+    }
+    statements = [f"WITH {USERS}, {TIERS}".format(**words)]
+    if gaps == "sampled":
+        rows, one_in = int(file.rsplit("-", 1)[1].split(".", maxsplit=1)[0]), 1
+        while rows / one_in > rfm.EXACT_GAPS_UP_TO:
+            one_in *= 2
+        words["sample"] = f"AND hash(user_id) % {one_in} = 0"
+    return statements if gaps == "none" else [*statements, GAPS.format(**words)]
+
+
+def _read_rows(answers: list[list[list[Any]]]) -> Answer:
+    """The answer in rows of :data:`TIERS`, and of :data:`GAPS` when asked."""
+    tiers, *gaps = answers
+    names = ("segment", "users", "mean_recency_days", "mean_orders", "mean_monetary", "revenue")
+    rows = [dict(zip(names, row, strict=True)) for row in tiers if row[2] is not None]
+    return _told(rows, {row[0]: int(row[1]) for row in tiers if row[2] is None}, list(gaps[0][0][0]) if gaps else [])
+
+
+def _duck(statements: Callable[[str], list[str]], read: Callable[[Any], Answer]) -> Call:
+    def call(file: str, threads: int) -> Callable[[], Answer]:
+        import duckdb
+
+        duckdb.execute(f"SET threads = {threads}; SET preserve_insertion_order = false; SET enable_progress_bar = false")
+        texts = statements(file)
+        return lambda: read([duckdb.execute(text).fetchall() for text in texts])
+
+    return call
+
+
+def _duck_command(statements: Callable[[str], list[str]]) -> Command:
+    def command(file: str, threads: int) -> list[str]:
+        program = (
+            "import duckdb, json\n"
+            f"duckdb.execute('SET threads = {threads}; SET preserve_insertion_order = false')\n"
+            f"print(json.dumps([duckdb.execute(text).fetchall() for text in {statements(file)!r}]))"
+        )
+        return [sys.executable, "-c", program]
+
+    return command
+
+
+def _rfm_sql(gaps: str) -> Callable[[str], list[str]]:
+    return lambda file: _statements(file, gaps)
+
+
+# --- what is the same ---------------------------------------------------------------------------------------------
+
+
+def same_tiers(ours: Answer, theirs: Answer) -> bool:
+    """Equal tiers and rejects, to the last digit."""
+    return bool(ours["tiers"] == theirs["tiers"] and ours["rejected"] == theirs["rejected"])
+
+
+def same_rfm(ours: Answer, theirs: Answer) -> bool:
+    """Equal tiers and rejects, and gaps that differ by a day at most (they come from a sample beyond 2M rows)."""
+    close = all(abs(a - b) <= 1 for a, b in zip(ours["gaps"], theirs["gaps"], strict=True))
+    return same_tiers(ours, theirs) and close
+
+
+# --- the list -----------------------------------------------------------------------------------------------------
+
+
+def _python(program: str) -> Command:
+    return lambda file, threads: [sys.executable, "-c", program]
+
+
+def _userops(*arguments: str) -> Command:
+    return lambda file, threads: [sys.executable, "-m", "userops", *arguments]
+
+
+def _start(name: str) -> Workload:
+    sides = (
+        Side("userops", command=_userops(*name.split()[1:]), read=lambda text: None),
+        Side("import typer", command=_python("import typer"), read=lambda text: None),
+        Side("python pass", command=_python("pass"), read=lambda text: None),
+    )
+    return Workload(name, f"start-up: {name}", None, sides)
+
+
+EXACT, SAMPLED, NO_GAPS = _rfm_sql("exact"), _rfm_sql("sampled"), _rfm_sql("none")
+
+WORKLOADS = (
+    Workload(
+        "rfm tiers", "userops: its whole answer; SQL: the tiers alone, no gaps", "parquet",
+        (Side("userops", call=_rfm_of_frame), Side("DuckDB", call=_duck(NO_GAPS, _read_rows))), same_tiers,
+    ),
+    Workload(
+        "rfm whole answer", "tiers and days between orders", "parquet",
+        (Side("userops", call=_rfm_of_frame), Side("DuckDB", call=_duck(EXACT, _read_rows)),
+         Side("DuckDB, gaps sampled", call=_duck(SAMPLED, _read_rows))), same_rfm,
+    ),
+    Workload(
+        "rfm process", "the same from start to exit, userops rfm FILE --json", "parquet",
+        (Side("userops", command=_rfm_command, read=_read_json),
+         Side("DuckDB", command=_duck_command(EXACT), read=lambda t: _read_rows(json.loads(t))),
+         Side("DuckDB, gaps sampled", command=_duck_command(SAMPLED), read=lambda t: _read_rows(json.loads(t)))), same_rfm,
+    ),
+    Workload(
+        "rfm csv", "in process, from CSV", "csv",
+        (Side("userops", call=_rfm_of_file), Side("DuckDB", call=_duck(EXACT, _read_rows)),
+         Side("DuckDB, gaps sampled", call=_duck(SAMPLED, _read_rows))), same_rfm,
+    ),
+    Workload(
+        "rfm csv process", "from start to exit, from CSV", "csv",
+        (Side("userops", command=_rfm_command, read=_read_json),
+         Side("DuckDB", command=_duck_command(EXACT), read=lambda t: _read_rows(json.loads(t)))), same_rfm,
+    ),
+    Workload(
+        "csv scan", "typed columns of a CSV and a cheap aggregate of each", "csv",
+        (Side("userops", call=_csv_scan), Side("DuckDB", call=_duck(lambda f: [CSV_SCAN.format(source=_source(f))], lambda a: list(a[0][0])))),
+    ),
+    _start("userops --version"), _start("userops --help"), _start("userops rfm --help"),
+)  # fmt: skip
+
+
+def find(name: str) -> list[Workload]:
+    """The workloads whose name is ``name`` or begins with it."""
+    exact = [w for w in WORKLOADS if w.name == name]
+    return exact or [w for w in WORKLOADS if w.name.startswith(name)]
+
+
+def work(name: str, side: str, file: str, threads: int) -> None:
+    """Serve one side of one workload: one run per line of stdin, one line of JSON per run on stdout."""
+    import resource
+    import time
+
+    (workload,) = find(name)
+    chosen = next(s for s in workload.sides if s.name == side)
+    if chosen.call is None:
+        raise SystemExit(f"{side} is no call")
+    run = chosen.call(file, threads)
+    for _ in sys.stdin:
+        before, clock = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+        answer = run()
+        wall, after = time.perf_counter() - clock, resource.getrusage(resource.RUSAGE_SELF)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        print(json.dumps({"wall": wall, "cpu": cpu, "peak_mb": after.ru_maxrss / 1024, "answer": answer}), flush=True)
+
+
+if __name__ == "__main__":
+    work(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
