@@ -23,7 +23,7 @@ def shared() -> Path:
 def quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting, colour or width of the caller's terminal reaches a test."""
     for name in list(os.environ):
-        if name.startswith("USEROPS_") and name != "USEROPS_SHARED":
+        if name.startswith("USEROPS_") and name not in ("USEROPS_SHARED", "USEROPS_UPDATE_GOLDEN"):
             monkeypatch.delenv(name)
     for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS", "PYTEST_ADDOPTS"):
         monkeypatch.delenv(name, raising=False)

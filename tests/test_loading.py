@@ -224,7 +224,9 @@ def test_inch_marks_are_text(opening: Open) -> None:
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     pieces=st.lists(
-        st.sampled_from(["a", "b", ",", ",", '"', "\n", "\n", '""', '"x"', '"x,y"', '"x\ny"', ',"a"', ',"",', "\r\n", "é"]),
+        st.sampled_from(
+            ["a", "b", ",", ",", '"', "\n", "\n", '""', '"x"', '"x,y"', '"x\ny"', ',"a"', ',"",', "\r\n", "é"]
+        ),
         max_size=20,
     ),
     column=st.sampled_from(["p", "q", "r"]),
@@ -279,7 +281,11 @@ def test_endless_lines_are_refused(opening: Open, at_end: bool) -> None:
         (b'{\n "data": [1]\n}', "E_NOT_A_TABLE", "JSON"),
         (b"PK\x03\x04broken", "E_UNREADABLE", "zip"),
         (b"PAR1PAR1", "E_UNREADABLE", "damaged"),
-        (b"A licence\n\nYou may, if you wish, copy this,\nor not, as you, or others, like.\n", "E_NOT_A_TABLE", "prose"),
+        (
+            b"A licence\n\nYou may, if you wish, copy this,\nor not, as you, or others, like.\n",
+            "E_NOT_A_TABLE",
+            "prose",
+        ),
     ],
 )
 def test_what_holds_no_table_is_refused_with_a_hint(opening: Open, content: bytes, code: str, word: str) -> None:
@@ -290,7 +296,11 @@ def test_what_holds_no_table_is_refused_with_a_hint(opening: Open, content: byte
 @pytest.mark.parametrize("harm", ["truncated", "checksum", "garbage"])
 def test_broken_gzip_is_refused(opening: Open, harm: str) -> None:
     packed = gzip.compress(ORDERS.encode() * 100)
-    harmed = {"truncated": packed[:-20], "checksum": packed[:-8] + b"\1\2\3\4" + packed[-4:], "garbage": packed + b"garbage"}
+    harmed = {
+        "truncated": packed[:-20],
+        "checksum": packed[:-8] + b"\1\2\3\4" + packed[-4:],
+        "garbage": packed + b"garbage",
+    }
     assert "compressed data are broken" in refusal(lambda: opening(harmed[harm], "o.csv.gz")).message
 
 
@@ -434,7 +444,19 @@ def test_failures_of_the_reader_are_one_line(tmp_path: Path) -> None:
 def test_the_hostile_handmade_files(shared: Path) -> None:
     """Every hand-made file opens or is refused in one line, within the limits of a small machine."""
     folder = shared / "data/hostile/handmade"
-    good = {"good", "bom", "crlf", "cr_only", "semicolon", "tab", "pipe", "utf16le_bom", "utf16be_bom", "mixed_eol", "gbk"}
+    good = {
+        "good",
+        "bom",
+        "crlf",
+        "cr_only",
+        "semicolon",
+        "tab",
+        "pipe",
+        "utf16le_bom",
+        "utf16be_bom",
+        "mixed_eol",
+        "gbk",
+    }
     script = (
         "import sys, polars as pl\n"
         "from userops.collecting import collect\n"
@@ -449,7 +471,9 @@ def test_the_hostile_handmade_files(shared: Path) -> None:
         "        print(path, error.code, sep='\\t')\n"
     )
     files = [str(file) for file in sorted(folder.iterdir()) if file.is_file() and "bomb" not in file.name]
-    run = subprocess.run([sys.executable, "-c", script, *files], capture_output=True, text=True, timeout=120, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", script, *files], capture_output=True, text=True, timeout=120, check=True
+    )
     outcome = {Path(line.split("\t")[0]).name: line.split("\t")[1] for line in run.stdout.splitlines()}
     assert len(outcome) == len(files)
     assert {outcome[f"{name}.csv"] for name in good} == {"1000"}
