@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -28,3 +30,46 @@ def quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS", "PYTEST_ADDOPTS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "dumb")
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small simulated shop, and its orders as CSV too; to be read, not written to."""
+    import polars as pl
+
+    from userops import demo
+    from userops.outputs import saving
+
+    folder = tmp_path_factory.mktemp("shop")
+    demo.write(demo.Settings(customers=300, days=120), str(folder), saving.write_atomically)
+    pl.read_parquet(folder / "orders.parquet").write_csv(folder / "orders.csv")
+    (folder / "userops.toml").unlink()
+    return folder
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command ended: its exit code and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def userops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Ran]]:
+    """Runs a command line in this process, in an empty folder where no configuration is found."""
+    from userops import cli
+    from userops.outputs import saving
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "personal"))
+
+    def run(*arguments: object) -> Ran:
+        code = cli.run([str(argument) for argument in arguments])
+        return Ran(int(code), *capsys.readouterr())
+
+    yield run
+    saving.watch(None)

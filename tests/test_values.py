@@ -103,3 +103,9 @@ class TestIds:
 
     def test_spreadsheet_wrapping_goes(self) -> None:
         assert self.read(column(['="00123"', "'+4930", "u1"], textual=True))[0] == ["00123", "+4930", "u1"]
+
+    def test_text_stored_as_bytes_is_read_and_other_bytes_are_refused(self) -> None:
+        assert self.read(column([b"u1", b"null"], pl.Binary)) == (["u1", "null"], {"placeholder_user_id": [1]})
+        with pytest.raises(InputError) as error:
+            self.read(column([b"\xff\xfe"], pl.Binary))
+        assert error.value.code == "E_COLUMN_UNFIT"

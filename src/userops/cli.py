@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 import typer
 
 from userops.cli_support.diagnostics import Talk
-from userops.cli_support.exits import Exit, code_of
+from userops.cli_support.exits import Exit
 from userops.cli_support.help import EXAMPLES, HelpfulCommand, HelpfulGroup, page_for
-from userops.cli_support.options import Files, with_common
-from userops.cli_support.running import Run
-from userops.errors import UseropsError
+from userops.cli_support.options import INPUT, OUTPUT, RUN, Files, with_common
+from userops.cli_support.running import Run, ended, put
+from userops.errors import UsageError, UseropsError
 
 app = typer.Typer(
     name="userops",
@@ -34,12 +37,14 @@ EXAMPLES["userops"] = (
 )
 
 
-def command(panel: str, *examples: str, reads: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare a command: its panel in the overview and the examples its help begins with."""
+def command(
+    panel: str, *examples: str, takes: Collection[str] = (INPUT, OUTPUT, RUN)
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a command: its panel in the overview, the examples its help begins with, the shared options it takes."""
 
     def declare(act: Callable[..., Any]) -> Callable[..., Any]:
         EXAMPLES[act.__name__] = examples
-        app.command(act.__name__, cls=HelpfulCommand, rich_help_panel=panel)(with_common(act, reads=reads))
+        app.command(act.__name__, cls=HelpfulCommand, rich_help_panel=panel)(with_common(act, takes))
         return act
 
     return declare
@@ -57,7 +62,7 @@ def program(
     if version:
         from userops import __version__
 
-        print(f"userops {__version__}")
+        put(f"userops {__version__}\n")
         raise typer.Exit
 
 
@@ -137,7 +142,7 @@ def inspect(run: Run, files: Files = None) -> int:
     "userops demo --out shop",
     "userops demo --out shop --customers 100000 --seed 7",
     "userops demo --out quiet --no-stories",
-    reads=False,
+    takes=(OUTPUT, RUN),
 )
 def demo(
     run: Run,
@@ -158,7 +163,7 @@ def demo(
     return run.finish(demo.result(settings, out, demo.write(settings, out, saving.write_atomically)))
 
 
-@command(ABOUT, "userops schema rfm", "userops schema rfm | jq '.properties.rows.items.properties | keys'", reads=False)
+@command(ABOUT, "userops schema rfm", "userops schema rfm | jq '.properties.rows.items.properties | keys'", takes=(RUN,))
 def schema(
     run: Run,
     of: Annotated[str, typer.Argument(metavar="COMMAND", help="The command whose JSON is described.", show_default=False)],
@@ -166,16 +171,16 @@ def schema(
     """The JSON Schema of what a command prints with --json."""
     from userops.cli_support import schemas
 
-    print(schemas.text_of(of))
+    put(schemas.text_of(of) + "\n")
     return Exit.OK
 
 
-@command(ABOUT, "userops doctor", "userops doctor --json", reads=False)
+@command(ABOUT, "userops doctor", "userops doctor --json", takes=(OUTPUT, RUN))
 def doctor(run: Run) -> int:
     """Versions, the machine and the settings in play, for a bug report."""
     from userops.cli_support import about
 
-    return run.finish(about.doctor())
+    return run.finish(about.doctor(run.common))
 
 
 config_app = typer.Typer(cls=HelpfulGroup, help="The configuration file in force.", rich_markup_mode=None, no_args_is_help=True)
@@ -190,47 +195,61 @@ def _config_show(run: Run) -> int:
 
 
 EXAMPLES["show"] = ("userops config show", "USEROPS_TZ=Asia/Shanghai userops config show --json")
-config_app.command("show", cls=HelpfulCommand)(with_common(_config_show, reads=False))
+config_app.command("show", cls=HelpfulCommand)(with_common(_config_show, (OUTPUT, RUN)))
 
 
 @app.command("help", cls=HelpfulCommand, rich_help_panel=ABOUT)
 def help_on(
-    topic: Annotated[str | None, typer.Argument(metavar="TOPIC", help="formats, layouts, environment or exit-codes.", show_default=False)] = None,
+    topic: Annotated[str | None, typer.Argument(metavar="[TOPIC]", help="formats, layouts, environment, exit-codes, or a command.", show_default=False)] = None,
 ) -> None:
     """Help on a topic: formats, layouts, environment, exit-codes."""
     from userops.cli_support import topics
 
-    try:
-        print(topics.text_of(topic), end="")
-    except UseropsError as error:
-        Talk().error(error, code_of(error))
-        raise typer.Exit(code_of(error)) from None
+    program: Any = typer.main.get_command(app)
+    put(page_for(program, [topic]) if topic in program.commands else topics.text_of(topic))
+
+
+EXAMPLES["help"] = ("userops help formats", "userops help rfm")
 
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code of a command line; mistakes in it are told as every other error is."""
+    return ended(lambda: _obeyed(list(arguments)), Talk.overheard(arguments, os.environ))
+
+
+def _obeyed(arguments: list[str]) -> int:
     program = typer.main.get_command(app)
-    if "--help" in arguments or "-h" in arguments:
-        print(page_for(program, arguments), end="")
-        return Exit.OK
+    if "_USEROPS_COMPLETE" in os.environ:
+        program.main(prog_name="userops")  # answers the shell and leaves
     try:
-        code = program.main(args=list(arguments), prog_name="userops", standalone_mode=False)
-    except UseropsError as error:  # the configuration file, read while parsing
-        Talk().error(error, code_of(error))
-        return code_of(error)
+        if "--help" in arguments or "-h" in arguments:
+            put(page_for(program, arguments))
+        else:
+            with program.make_context("userops", arguments) as ctx:
+                program.invoke(ctx)
+    except typer.Exit as leaving:
+        return leaving.exit_code
     except Exception as mistake:
-        if not (hasattr(mistake, "exit_code") and hasattr(mistake, "format_message")):
+        if type(mistake).__name__ == "NoArgsIsHelpError":
+            with suppress(OSError):
+                print(mistake, file=sys.stderr)
+            return Exit.USAGE
+        if not hasattr(mistake, "format_message"):  # how Typer's own complaints are told from all else
             raise
-        return _usage_mistake(mistake)
-    return int(code or Exit.OK)
+        raise _usage_error(mistake) from mistake
+    return Exit.OK
 
 
-def _usage_mistake(mistake: Any) -> int:
-    """Typer's own complaints, and help asked for by giving nothing."""
-    if type(mistake).__name__ == "NoArgsIsHelpError":
-        print(mistake.format_message(), file=sys.stderr)
-        return Exit.USAGE
-    where = mistake.ctx.command_path if getattr(mistake, "ctx", None) else "userops"
-    error = UseropsError("E_USAGE", mistake.format_message().rstrip("."), f"{where} --help shows what it takes")
-    Talk().error(error, Exit.USAGE)
-    return Exit.USAGE
+def _usage_error(mistake: Any) -> UseropsError:
+    """Typer's complaint in our words: what was given, where it came from, what is known."""
+    message, ctx, param = mistake.format_message().rstrip("."), mistake.ctx, getattr(mistake, "param", None)
+    choice = re.search(r"'([^']*)' is not one of (.+)", message)
+    if choice and param:
+        return UsageError.unknown_name(max(param.opts, key=len), choice[1], re.findall(r"'([^']+)'", choice[2]))
+    hint = f"{ctx.command_path if ctx else 'userops'} --help shows what it takes"
+    source = ctx.get_parameter_source(param.name) if ctx and param else None
+    if source is not None and source.name == "ENVIRONMENT":
+        hint = f"{param.envvar} says so"
+    elif source is not None and source.name == "DEFAULT_MAP":
+        hint = "the configuration file says so: userops config show"
+    return UsageError("E_USAGE", message, hint)

@@ -52,6 +52,7 @@ _PARQUET = "parquet|thrift|out.of.spec|out of specification|footer|page header|d
 _JSON = "its JSON does not parse, or a field changes its type"
 
 _UNREADABLE: tuple[tuple[str, str, str | None], ...] = (
+    (r"object.store|http error", "the address does not answer with a file", "check the address and who may read it"),
     (r"no such file", "it is gone", "was it moved while being read?"),
     (r"encryption error|is encrypted", "it is encrypted Parquet", "decrypt it first"),
     (_PACKING, "its compressed data are broken", _COPY_AGAIN),
@@ -112,7 +113,9 @@ def _explained(error: BaseException, what: str) -> UseropsError:
         return InputError.unreadable(what, "permission denied", "check who may read it")
     if isinstance(error, IsADirectoryError):
         return InputError.unreadable(what, "it is a folder")
-    if isinstance(error, MemoryError) or re.search(r"out of memory|memory allocation|capacity overflow", text, re.IGNORECASE):
+    if isinstance(error, MemoryError) or re.search(
+        r"out of memory|memory allocation|capacity overflow", text, re.IGNORECASE
+    ):
         return InputError.too_large_for_memory(what)
     for sign, problem, hint in () if text.startswith("parquet") else _MALFORMED:
         if re.search(sign, text, re.IGNORECASE):

@@ -64,6 +64,9 @@ class UsageError(UseropsError):
     def conflict(cls, first: str, second: str, hint: str | None = None) -> Self:
         return cls("E_CONFLICT", f"{first} and {second} cannot be used together", hint)
 
+    @classmethod
+    def output_is_input(cls, path: str) -> Self:
+        return cls("E_OUTPUT_IS_INPUT", f"{path} would be read and overwritten", "give the result another name")
 
     @classmethod
     def unknown_suffix(cls, path: str, known: Sequence[str]) -> Self:

@@ -137,12 +137,12 @@ def analyse(
         settings = replace(settings, per_user=True)
     reduces = {"users": _reduce_users(table, settings), "account": account.reduce(table)}
     if table.has_order_id and not table.grain_known:
-        reduces["order_ids"] = account.distinct_order_ids(table)
+        reduces["order_ids"] = account.sampled_order_ids(table)
     small = partition.run(table.rows, reduces, what=table.name, partitions=partitions)
     books = account.Account(small["account"], table)
     books.require_rows()
     if "order_ids" in small:
-        account.refuse_repeated_order_ids(table, books.rows_used, int(small["order_ids"]["distinct"].sum()))
+        account.refuse_repeated_order_ids(table, books.rows_used, small["order_ids"]["id"])
     last = small["users"]["last_order"].drop_nulls().cast(pl.Datetime("us"))
     as_of = settings.as_of or account.latest_day(books, last.dt.date())
     scored = _score(small["users"], as_of, settings)

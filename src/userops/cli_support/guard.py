@@ -33,7 +33,7 @@ def remember(path: str) -> None:
             os.write(_to_parent, f"{path}\0".encode())
 
 
-def guarded(work: Callable[[], int]) -> int:
+def guarded(work: Callable[[], int], talk: Talk) -> int:
     """The exit code of ``work``, run in a child process; a child that dies is exit 3 and one line."""
     if not hasattr(os, "fork"):
         return work()
@@ -59,8 +59,21 @@ def guarded(work: Callable[[], int]) -> int:
         os.kill(os.getpid(), stopped[0])
     died = signal.Signals(os.WTERMSIG(status))
     error = InputError.reader_died(died.name, by_memory=died in (signal.SIGKILL, signal.SIGABRT))
-    Talk().error(error, Exit.INPUT)
+    talk.error(error, Exit.INPUT)
     return Exit.INPUT
+
+
+def open_standard_streams() -> None:
+    """Give a process started with ``>&-`` its descriptors 0 to 2, lest a file of ours becomes one of them.
+
+    They lead nowhere: nothing to read, talk is lost, and writing results to a closed stdout stays an error.
+    """
+    for number, name, access in ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, access)  # the lowest free descriptor, which is this one
+            setattr(sys, name, open(nowhere, "w" if number else "r", encoding="utf-8", closefd=False))
 
 
 def _be_the_child(work: Callable[[], int], temporary_in: int, alive_out: int) -> None:
@@ -80,10 +93,6 @@ def _be_the_child(work: Callable[[], int], temporary_in: int, alive_out: int) ->
         code = work()
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else Exit.BUG
-    except BaseException:  # a bug: show where, in this process's own stderr
-        import traceback
-
-        traceback.print_exc(file=sys.stderr)
     finally:
         with suppress(OSError, ValueError):
             sys.stdout.flush()
@@ -108,7 +117,8 @@ def _forward_stops_to(child: int) -> list[signal.Signals]:
             os.kill(child, signal.SIGKILL)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, stop)
     return came
 
 

@@ -25,7 +25,12 @@ FIRST_COLUMN = 32
 
 
 class HelpfulCommand(TyperCommand):
-    """A command whose help is drawn by :func:`command_page`."""
+    """A command whose help is drawn by :func:`command_page`; in a variable, ``;`` parts what can be repeated."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        for param in self.params:
+            param.envvar_list_splitter = ";"
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the page; Typer prints what the formatter holds."""
@@ -42,7 +47,7 @@ class HelpfulGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command, with the configuration in force as its defaults."""
         found = super().resolve_command(ctx, args)
-        if not ctx.resilient_parsing and "--help" not in args and "-h" not in args:
+        if ctx.parent is None and not ctx.resilient_parsing:
             from userops.cli_support.settings import defaults_for
 
             ctx.default_map = defaults_for(self, args)
@@ -54,10 +59,10 @@ def page_for(program: Any, arguments: Sequence[str]) -> str:
 
     Found without parsing the options, which would load what only a run needs.
     """
-    command, ctx = program, program.context_class(program, info_name="userops")
+    command, ctx = program, program.context_class(program, info_name="userops", **program.context_settings)
     for word in arguments:
-        inner = getattr(command, "commands", {}).get(word)
-        if inner is not None:
+        if hasattr(command, "commands") and not word.startswith("-"):
+            _, inner, _ = TyperGroup.resolve_command(command, ctx, [word])  # unknown: Typer's complaint and suggestion
             command, ctx = inner, inner.context_class(inner, info_name=word, parent=ctx)
     return group_page(command, ctx) if hasattr(command, "commands") else command_page(command, ctx)
 

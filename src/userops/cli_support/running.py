@@ -65,7 +65,6 @@ def ended(work: Callable[[], int | None], talk: Talk) -> int:
     """
     try:
         code = work()
-        sys.stdout.flush()
     except UseropsError as error:
         talk.error(error, code_of(error))
         return code_of(error)
@@ -77,7 +76,9 @@ def ended(work: Callable[[], int | None], talk: Talk) -> int:
     except MemoryError:
         talk.error(InputError.too_large_for_memory("the input"), Exit.INPUT)
         return Exit.INPUT
-    except Exception as problem:
+    except SystemExit:
+        raise
+    except BaseException as problem:  # a panic of native code is no Exception
         bug = UseropsError.bug(f"{type(problem).__name__}: {_first_line(problem)}")
         talk.error(bug, Exit.BUG)
         return Exit.BUG
@@ -111,7 +112,7 @@ class Run:
         _pairs(common.map)
         for condition in common.fail_if:
             parse_condition(condition)
-        for path, format in ((common.output, self.chosen_format), (common.rejects or "-", None)):
+        for path, format in ((common.output, self.chosen_format), (common.rejects, None)):
             on_stdout = path in (None, "-")
             outputs.settled(format, None if on_stdout else path, terminal=on_stdout and sys.stdout.isatty())
         if common.pseudonymise:
@@ -131,6 +132,9 @@ class Run:
                 raise UsageError.no_input()
             paths = ["-"]
         common = self.common
+        for written in filter(None, (common.output, common.rejects)):
+            if os.path.isfile(written) and any(os.path.isfile(p) and os.path.samefile(p, written) for p in paths):
+                raise UsageError.output_is_input(written)
         return open_tables(
             paths,
             encoding=common.encoding,
@@ -208,7 +212,7 @@ class Run:
         from userops.inputs.loading import Scratch
 
         if "scratch" not in self.facts:
-            self.facts["scratch"] = self.stack.enter_context(Scratch())
+            self.facts["scratch"] = self.stack.enter_context(Scratch(remember))
         scratch: Scratch = self.facts["scratch"]
         return scratch
 

@@ -39,7 +39,8 @@ def text_of(topic: str | None) -> str:
 
 
 def _environment() -> str:
-    lines = ["Environment", "", "  Every option can be set as a variable; the command line wins over it, it over userops.toml.", ""]
+    lines = ["Environment", "", "  Every option can be set as a variable; the command line wins over it, it over userops.toml.",
+             "  What can be repeated is parted by ; as in USEROPS_MAP='user_id=Kunde;amount=Total paid'.", ""]
     lines += [f"  {environment_name(p.name):<26} --{p.name.replace('_', '-')}" for p in COMMON]
     lines += ["", "  USEROPS_PSEUDONYM_KEY      the key of --pseudonymise", "  NO_COLOR, FORCE_COLOR      colour, as everywhere"]
     return "\n".join(lines) + "\n"

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -22,9 +23,13 @@ _WAIT_FOR_WRITER = 10
 
 
 class Scratch:
-    """The temporary files of one run: a folder made when first needed, removed on leaving the block."""
+    """The temporary files of one run: a folder made when first needed, removed on leaving the block.
 
-    def __init__(self) -> None:
+    ``announce`` is told the folder's path, so that a process that outlives this one can remove it.
+    """
+
+    def __init__(self, announce: Callable[[str], None] | None = None) -> None:
+        self._announce = announce
         self._folder: Path | None = None
         self._count = 0
 
@@ -32,6 +37,8 @@ class Scratch:
         """A fresh path (no file yet), ending in ``suffix``."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="userops-"))
+            if self._announce:
+                self._announce(str(self._folder))
         self._count += 1
         return self._folder / f"{self._count}{suffix}"
 
@@ -52,8 +59,8 @@ def spooled_stdin(scratch: Scratch) -> Path:
 
 
 def spooled_stream(path: Path, scratch: Scratch) -> Path:
-    """A pipe or device as a file. Raises InputError when nobody writes to the pipe, or when it holds zero bytes only."""
-    with guarded(str(path)), (_written_to(path) if path.is_fifo() else path.open("rb")) as stream:
+    """A pipe or device as a file. Raises InputError when nobody writes to the pipe, or it holds zero bytes only."""
+    with guarded(str(path)), _written_to(path) if path.is_fifo() else path.open("rb") as stream:
         return _spooled(stream, str(path), scratch)
 
 
@@ -77,7 +84,9 @@ def _written_to(pipe: Path) -> BinaryIO:
     poll.register(descriptor, select.POLLIN | select.POLLHUP)
     if not poll.poll(_WAIT_FOR_WRITER * 1000) and not _has_writer(descriptor):
         os.close(descriptor)
-        raise InputError.unreadable(str(pipe), "nobody writes to this pipe", "start the program that writes to it first")
+        raise InputError.unreadable(
+            str(pipe), "nobody writes to this pipe", "start the program that writes to it first"
+        )
     os.set_blocking(descriptor, True)
     return os.fdopen(descriptor, "rb")
 

@@ -71,10 +71,10 @@ def blocks(result: Result) -> tuple[Block, ...]:
 
 
 def headline(result: Result, lang: Lang) -> tuple[str, str]:
-    """The result's name and the day it stands for: ``("userops rfm", "as of 2026-11-01 · UTC")``."""
+    """The result's name and the day it stands for: ``("userops rfm", "as of 2026-11-01 · UTC")``; none: empty."""
     of = result.provenance
-    day = f"{AS_OF(lang)} {of.as_of} · {of.tz}" if of.as_of else of.tz
-    return f"userops {result.command}", terminal_safe(day)
+    day = f"{AS_OF(lang)} {of.as_of} · {of.tz}" if of.as_of else (of.tz if of.inputs else "")
+    return f"userops {result.command.replace('-', ' ')}", terminal_safe(day)
 
 
 def shown(value: Any, kind: Kind, lang: Lang = "en") -> str:

@@ -26,7 +26,7 @@ _BETWEEN_WORD_CHARACTERS = re.compile(r"(?<=\w)\\_(?=\w)")
 def render(result: Result, lang: Lang) -> str:
     """The whole result as one Markdown document, ending in a newline."""
     name, day = cells.headline(result, lang)
-    paragraphs = [f"# {escaped(name)}", escaped(day)]
+    paragraphs = [f"# {escaped(name)}", *([escaped(day)] if day else [])]
     for block in cells.blocks(result):
         paragraphs += ["\n".join(lines) for lines in _drawn(block, lang) if lines]
     return "\n\n".join(paragraphs) + "\n"

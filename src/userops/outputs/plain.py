@@ -25,7 +25,7 @@ def render(result: Result, lang: Lang, width: int | None = None) -> str:
     """The whole result as text, each block after an empty line, ending in a newline."""
     name, day = cells.headline(result, lang)
     drawn = [_drawn(block, lang, width) for block in cells.blocks(result)]
-    return "\n\n".join([f"{name} · {day}", *("\n".join(lines) for lines in drawn)]) + "\n"
+    return "\n\n".join([" · ".join(filter(None, (name, day))), *("\n".join(lines) for lines in drawn)]) + "\n"
 
 
 def _drawn(block: Block, lang: Lang, width: int | None) -> list[str]:

@@ -61,11 +61,11 @@ font:15px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","PingFang S
 .userops p{margin:.35rem 0}
 .userops .soft{color:var(--soft);font-size:.8125rem}
 .userops section{margin:0 0 2rem}
-.userops .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:1px;margin:0 0 2rem;
+.userops .facts{display:flex;flex-wrap:wrap;gap:1px;margin:0 0 2rem;
 padding:0;border:1px solid var(--rule);border-radius:10px;background:var(--rule);overflow:hidden}
-.userops .facts div{padding:.8rem 1rem;background:var(--card);box-shadow:0 0 0 1px var(--rule)}
+.userops .facts div{flex:1 1 auto;min-width:6.5rem;padding:.8rem 1rem;background:var(--card);box-shadow:0 0 0 1px var(--rule)}
 .userops .facts dt{font-size:.8125rem;color:var(--soft)}
-.userops .facts dd{margin:.1rem 0 0;font-size:1.25rem;font-weight:600;line-height:1.3;font-variant-numeric:tabular-nums}
+.userops .facts dd{margin:.1rem 0 0;white-space:nowrap;font-size:1.25rem;font-weight:600;line-height:1.3;font-variant-numeric:tabular-nums}
 .userops .scroll{overflow-x:auto;border:1px solid var(--rule);border-radius:10px;background:var(--card);
 scrollbar-width:thin}
 .userops .scroll:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
@@ -115,7 +115,7 @@ padding:.2rem 0}
 @media (max-width:40rem){.userops{padding:1.5rem 1rem 2rem}.userops th,.userops td{padding:.45rem .6rem}
 .userops tbody th.t{min-width:7.5rem;max-width:9rem}
 .userops .heat td{min-width:3.1rem;padding:.45rem .3rem}
-.userops .facts{grid-template-columns:repeat(2,1fr)}.userops .facts dd{font-size:1.125rem}
+.userops .facts{display:grid;grid-template-columns:repeat(2,1fr)}.userops .facts dd{font-size:1.125rem;white-space:normal}
 .userops .facts div:last-child:nth-child(odd){grid-column:1/-1}}
 @media print{.userops{--page:#fff;--card:#fff;--ink:#000;--soft:#444;--rule:#ccc;--accent:#0f766e;--bar:15 118 110;
 --heat:15 118 110;--heat-most:.6;--warn:#6b4000;--warn-page:#fff;max-width:none;padding:0;font-size:11px;
@@ -141,7 +141,7 @@ def page(result: Result, lang: Lang) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta name="generator" content="userops {__version__}">\n<link rel="icon" href="data:,">\n'
-        f"<title>{_e(f'{name} · {day}')}</title>\n<style>{_PAGE_STYLE}\n{STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{_e(' · '.join(filter(None, (name, day))))}</title>\n<style>{_PAGE_STYLE}\n{STYLE}</style>\n</head>\n<body>\n"
         f'<main class="userops">\n{_body(result, lang)}\n</main>\n</body>\n</html>\n'
     )
 
@@ -154,7 +154,8 @@ def fragment(result: Result, lang: Lang) -> str:
 def _body(result: Result, lang: Lang) -> str:
     name, day = cells.headline(result, lang)
     program, _, command = name.partition(" ")
-    header = f'<header><h1>{_e(program)} <b>{_e(command)}</b></h1><p class="soft">{_e(day)}</p></header>'
+    when = f'<p class="soft">{_e(day)}</p>' if day else ""
+    header = f'<header><h1>{_e(program)} <b>{_e(command)}</b></h1>{when}</header>'
     numbers = count(1)
     drawn = (_drawn(block, lang, f"userops-{result.command}-{next(numbers)}") for block in cells.blocks(result))
     return "\n".join([header, *drawn, _made(result, lang)])
