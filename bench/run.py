@@ -19,14 +19,14 @@ import time
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "src")]
 
 from workloads import WORKLOADS, Side, Workload, find  # noqa: E402
 
-# This process imports no library of data: a child's peak memory never reads lower than its parent's.
+# A child's peak never reads lower than its parent's, so data is made elsewhere and nothing is computed in this process.
 
 
 class Runner(Protocol):
@@ -63,7 +63,7 @@ class Worker:
         arguments = [sys.executable, str(HERE / "workloads.py"), workload.name, side.name, file, str(threads)]
         self.child = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
-    def __enter__(self) -> Worker:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -34,7 +34,9 @@ print(f"{later.summary['moved_users']} customers changed their segment by doing 
 
 # A grid of your own.
 document = tomllib.loads((Path(__file__).parent / "segments.toml").read_text(encoding="utf-8"))
-print(rfm.analyse(orders, segments=grids.parse(document, "segments.toml")).rows.select("segment", "segment_zh", "users"))
+print(
+    rfm.analyse(orders, segments=grids.parse(document, "segments.toml")).rows.select("segment", "segment_zh", "users")
+)
 
 # What a user can mend is a UseropsError: a stable code, a message, a hint.
 try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -119,9 +120,8 @@ def leavings(*folders: Path) -> list[str]:
     ]
 
 
-def parsed(run: Ended) -> Mapping[str, object]:
-    """The JSON a run printed."""
-    import json
-
-    loaded: Mapping[str, object] = json.loads(run.out)
-    return loaded
+def told(run: Ended) -> dict[str, str]:
+    """The one error of a run with ``--log-format json``: its code, message and hint."""
+    entries = [json.loads(line) for line in run.err.splitlines()]
+    (error,) = [entry for entry in entries if entry["level"] == "error"]
+    return error

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from userops import __version__
 from userops.cli_support.diagnostics import Talk
 from userops.cli_support.exits import Exit
 from userops.cli_support.help import EXAMPLES, HelpfulCommand, HelpfulGroup, page_for
@@ -54,16 +55,19 @@ def _own(*names: str, help: str, metavar: str | None = None) -> Any:
     return typer.Option(*names, help=help, metavar=metavar, show_default=False)
 
 
-@app.callback()
-def program(
-    version: Annotated[bool, _own("--version", "-V", help="Show the version.")] = False,
-) -> None:
-    """Numbers of user operations (用户运营), straight from order and event files: RFM tiers, with more to come."""
-    if version:
-        from userops import __version__
-
+def _show_version(asked: bool) -> None:
+    if asked:
         put(f"userops {__version__}\n")
         raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", help="Show the version.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Numbers of user operations (用户运营), straight from order and event files: RFM tiers, with more to come."""
 
 
 @command(

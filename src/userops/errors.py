@@ -98,6 +98,8 @@ class OutputError(UsageError):
 class InputError(UseropsError):
     """The data cannot be used as it is."""
 
+    MALFORMED = "E_MALFORMED"
+
     @classmethod
     def not_found(cls, path: str, near: str | None = None) -> Self:
         hint = f"did you mean '{near}'?" if near else "check the path; quote a glob such as 'orders-*.csv'"
@@ -110,7 +112,7 @@ class InputError(UseropsError):
     @classmethod
     def malformed(cls, path: str, problem: str, hint: str) -> Self:
         """The text of a file breaks its own rules; opening it thoroughly mends that or names the line."""
-        return cls("E_MALFORMED", f"cannot read {path}: {problem}", hint)
+        return cls(cls.MALFORMED, f"cannot read {path}: {problem}", hint)
 
     @classmethod
     def sheet_missing(cls, sheet: str, path: str, sheets: Sequence[str]) -> Self:

@@ -53,7 +53,14 @@ def run_command(act: Callable[..., int | None], common: Common, own: dict[str, A
         with ExitStack() as stack:
             run = Run(common, talk, stack, takes)
             run.check()
-            return act(run=run, **own)
+            try:
+                return act(run=run, **own)
+            except InputError as problem:
+                if problem.code != InputError.MALFORMED or run.facts.get("thorough"):
+                    raise
+                talk.note(f"{problem.message}; reading it again with care")
+                run.facts["thorough"] = True  # large text is trusted first: checking it all would cost every run
+                return act(run=run, **own)
 
     return ended(work, talk)
 
@@ -142,6 +149,7 @@ class Run:
             header=common.header,
             sheet=common.sheet,
             scratch=self._scratch(),
+            thorough=self.facts.get("thorough", False),
         )
 
     def orders(self, files: Sequence[str] | None, *, keep: Sequence[str] = ()) -> Orders:
@@ -293,11 +301,11 @@ class Run:
     def _breaches(self, result: Result) -> Iterator[str]:
         for condition in self.common.fail_if:
             metric, operator, limit = parse_condition(condition)
-            if metric not in result.summary:
-                known = [k for k, v in result.summary.items() if v is None or isinstance(v, (int, float))]
+            known = [k for k, v in result.summary.items() if v is None or isinstance(v, (int, float))]
+            if metric not in known:
                 raise UsageError.unknown_name("metric", metric, known, "--fail-if")
             value = result.summary[metric]
-            if value is None or not isinstance(value, (int, float)) or OPERATORS[operator](value, limit):
+            if value is None or OPERATORS[operator](value, limit):
                 yield f"--fail-if '{condition}': {metric} is {'null' if value is None else value}"
 
 

@@ -32,6 +32,7 @@ class Scratch:
         self._announce = announce
         self._folder: Path | None = None
         self._count = 0
+        self.stdin: Path | None = None  # where standard input lies, once spooled: it cannot be read twice
 
     def path(self, suffix: str = "") -> Path:
         """A fresh path (no file yet), ending in ``suffix``."""
@@ -54,8 +55,10 @@ class Scratch:
 
 
 def spooled_stdin(scratch: Scratch) -> Path:
-    """Standard input as a file."""
-    return _spooled(sys.stdin.buffer, "stdin", scratch)
+    """Standard input as a file, the same one when asked again."""
+    if scratch.stdin is None:
+        scratch.stdin = _spooled(sys.stdin.buffer, "stdin", scratch)
+    return scratch.stdin
 
 
 def spooled_stream(path: Path, scratch: Scratch) -> Path:
