@@ -109,7 +109,7 @@ users AS MATERIALIZED (
 """One row per user id, unusable ids included: they are told apart afterwards, which costs next to nothing."""
 
 TIERS = """
-judged AS (SELECT *, CASE WHEN user_id IS NULL OR trim(user_id) = '' THEN 'missing_user_id'
+judged AS MATERIALIZED (SELECT last, orders, monetary, seen, n, CASE WHEN user_id IS NULL OR trim(user_id) = '' THEN 'missing_user_id'
                           WHEN trim(user_id) IN ({placeholders}) THEN 'placeholder_user_id' END AS reject FROM users),
 buyers AS MATERIALIZED (
     SELECT date_diff('day', last::DATE, (SELECT max(seen)::DATE FROM judged WHERE reject IS NULL)) AS recency, orders, monetary
@@ -121,9 +121,11 @@ scored AS (SELECT recency, orders, monetary,
     1 + (orders > f[1])::INT + (orders > f[2])::INT + (orders > f[3])::INT + (orders > f[4])::INT AS fs,
     1 + (monetary > m[1])::INT + (monetary > m[2])::INT + (monetary > m[3])::INT + (monetary > m[4])::INT AS ms
     FROM buyers, cuts),
-cells(cell, segment) AS (VALUES {cells})
-SELECT segment, count(*), sum(recency) / count(*), sum(orders) / count(*), sum(monetary) / (count(*) * 10000),
-       sum(monetary) / 10000 FROM scored JOIN cells ON cell = rs * 100 + fs * 10 + ms GROUP BY segment
+cells(cell, segment) AS (VALUES {cells}),
+summed AS (SELECT rs * 100 + fs * 10 + ms AS cell, count(*) AS n, sum(recency) AS recency, sum(orders) AS orders,
+                  sum(monetary) AS monetary FROM scored GROUP BY cell)
+SELECT segment, sum(n), sum(recency) / sum(n), sum(orders) / sum(n), sum(monetary) / (sum(n) * 10000),
+       sum(monetary) / 10000 FROM summed JOIN cells USING (cell) GROUP BY segment
 UNION ALL SELECT reject, sum(n), NULL, NULL, NULL, NULL FROM judged WHERE reject IS NOT NULL GROUP BY reject"""
 
 GAPS = """
@@ -172,7 +174,7 @@ def _read_rows(answers: list[list[list[Any]]]) -> Answer:
     """The answer in rows of :data:`TIERS`, and of :data:`GAPS` when asked."""
     tiers, *gaps = answers
     names = ("segment", "users", "mean_recency_days", "mean_orders", "mean_monetary", "revenue")
-    rows = [dict(zip(names, row, strict=True)) for row in tiers if row[2] is not None]
+    rows = [dict(zip(names, (row[0], int(row[1]), *row[2:]), strict=True)) for row in tiers if row[2] is not None]
     return _told(rows, {row[0]: int(row[1]) for row in tiers if row[2] is None}, list(gaps[0][0][0]) if gaps else [])
 
 
@@ -191,7 +193,7 @@ def _duck_command(statements: Callable[[str], list[str]]) -> Command:
     def command(file: str, threads: int) -> list[str]:
         program = (
             "import duckdb, json\n"
-            f"duckdb.execute('SET threads = {threads}; SET preserve_insertion_order = false')\n"
+            f"duckdb.execute('SET threads = {threads}; SET preserve_insertion_order = false; SET enable_progress_bar = false')\n"
             f"print(json.dumps([duckdb.execute(text).fetchall() for text in {statements(file)!r}]))"
         )
         return [sys.executable, "-c", program]

@@ -98,6 +98,8 @@ def test_nothing_given_shows_the_way(userops: Userops) -> None:
         ("rfm ORDERS --delimiter xx", ["xx"]),
         ("rfm ORDERS --pseudonymise --per-user", ["pseudonyms need a key", "USEROPS_PSEUDONYM_KEY", "--key-file"]),
         ("rfm ORDERS --pseudonymise --key-file none.key", ["none.key"]),
+        ("rfm ORDERS --pseudonymise --key-file ORDERS --rejects r.csv", ["--rejects and --pseudonymise", "as they are"]),
+        ("rfm ORDERS --by user_id", ["--by cannot be 'user_id'", "names of the result"]),
         ("rfm ORDERS --fail-if users", ["--fail-if cannot be 'users'", "metric"]),
         ("rfm ORDERS --fail-if users<many", ["--fail-if cannot be 'users<many'"]),
         ("rfm ORDERS --fail-if users<nan", ["--fail-if cannot be 'users<nan'"]),
@@ -424,6 +426,10 @@ def test_pseudonyms(userops: Userops, orders: Path, monkeypatch: pytest.MonkeyPa
     assert not {"007", "8", "9"} & set(first)
     monkeypatch.setenv("USEROPS_PSEUDONYM_KEY", "k" * 40)
     assert [row["user_id"] for row in rows(userops(*users))] == first
+    for form in ("table", "csv", "markdown", "html", "ndjson"):
+        shown = userops("rfm", orders, "-q", "--per-user", "--pseudonymise", "-f", form).out
+        assert "007" not in shown
+        assert all(name in shown for name in first)
     monkeypatch.setenv("USEROPS_PSEUDONYM_KEY", "x" * 40)
     assert [row["user_id"] for row in rows(userops(*users))] != first
     monkeypatch.setenv("USEROPS_PSEUDONYM_KEY", "short")

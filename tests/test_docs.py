@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -166,6 +168,16 @@ def test_the_worked_example_of_the_methods() -> None:
     exec(compile(code, "docs/methods.md", "exec"), {})
 
 
+def test_the_figures_of_the_methods(shared: Path, userops: Callable[..., Any]) -> None:
+    said = re.search(r"it makes (\d+)\s+important-value customers, the median ([\d,]+)", text_of("docs/methods.md"))
+    assert said
+    sales = (shared / "data/orders/online_retail.parquet", "--where", "Quantity>0", "--where", "UnitPrice>0")
+    for threshold, figure in zip(("mean", "median"), said.groups(), strict=True):
+        ran = userops("rfm", *sales, "--segments", "cn8", "--cn8-threshold", threshold, "--json", "-q")
+        important = next(row for row in json.loads(ran.out)["rows"] if row["segment_zh"] == "重要价值客户")
+        assert f"{important['users']:,}" == figure
+
+
 TAKE_IN = """
 import importlib
 import userops
@@ -210,8 +222,6 @@ def test_the_contributed_analysis_passes_its_tests(contributed: Path) -> None:
 
 
 def test_the_contributed_command_runs_and_fits_its_schema(contributed: Path) -> None:
-    import json
-
     import jsonschema
 
     rows = "user_id,ordered_at,amount\nu1,2026-01-05,10\nu1,2026-01-06,20\nu2,2026-01-12,5\n,2026-01-12,5\n"

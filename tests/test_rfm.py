@@ -267,3 +267,9 @@ def test_against_plain_python(rows: list[tuple[str, int, float]], bins: int) -> 
 
     wanted = {u: (*value[u], *(scored(u, axis) for axis in range(3))) for u in value}
     assert customers(result) == wanted
+
+
+def test_rows_after_as_of_are_rejected() -> None:
+    result = rfm.analyse(BY_HAND, as_of=date(2026, 1, 20), per_user=True)
+    assert result.provenance.inputs[0].rejected == {"after_as_of": 3}
+    assert customers(result)["a"][:3] == (0, 2, 100.0)

@@ -5,24 +5,32 @@ from __future__ import annotations
 import os
 import sys
 
-from userops.cli_support.diagnostics import Talk
-from userops.cli_support.guard import guarded, open_standard_streams
-from userops.cli_support.running import ended, put
-
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    try:
+        sys.exit(_guarded(sys.argv[1:]))
+    except KeyboardInterrupt:  # before the guard stands
+        sys.exit(130)
+
+
+def _guarded(arguments: list[str]) -> int:
+    from userops.cli_support.diagnostics import Talk
+    from userops.cli_support.guard import guarded, open_standard_streams
+    from userops.cli_support.running import ended
+
     open_standard_streams()
-    arguments = sys.argv[1:]
     talk = Talk.overheard(arguments, os.environ)
-    sys.exit(guarded(lambda: ended(lambda: _run(arguments), talk), talk))
+    return guarded(lambda: ended(lambda: _run(arguments), talk), talk)
 
 
 def _run(arguments: list[str]) -> int | None:
     if arguments in (["--version"], ["-V"]):  # without loading Typer
         from userops import __version__
+        from userops.cli_support.running import put
 
-        return put(f"userops {__version__}\n")
+        put(f"userops {__version__}\n")
+        return None
     from userops import cli
 
     return cli.run(arguments)

@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 import polars as pl
 
-from userops import frames, money, partition, tables
+from userops import frames, money, partition, periods, tables
 from userops.collecting import collect_all
 from userops.errors import InputError
 from userops.results import InputReport, Text
@@ -25,7 +25,7 @@ ORDER_IDS_ONE_IN = 64
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Rows by source and reason (``rows``: source, reject, currency, n, amount, first, last), ready to be asked."""
+    """Rows by source and reason (``rows``: source, reject, currency, n, twice, amount, first, last), ready to be asked."""
 
     rows: pl.DataFrame
     orders: frames.Orders
@@ -74,6 +74,16 @@ class Account:
             raise InputError.mixed_currencies(self.orders.name, names)
         return names[0] if names else None
 
+    def twice_warning(self) -> Text | None:
+        """That some times exist twice, the clocks having gone back; they were taken as the earlier ones."""
+        n, zone = int(self.used["twice"].sum()), self.orders.wall_zone
+        if not n:
+            return None
+        return Text(
+            f"{n:,} rows lie in an hour that {zone} had twice; they are taken as the earlier one",
+            f"{n:,} 行位于 {zone} 因夏令时结束而重复的一小时内,按较早的时刻计",
+        )
+
     def reports(self) -> tuple[InputReport, ...]:
         """One report per input: rows read, used, and rejected by reason."""
         reports = []
@@ -104,6 +114,8 @@ def reduce(orders: frames.Orders) -> partition.Reduce:
     source = pl.col("source") if len(orders.sources) > 1 else pl.lit(0, dtype=pl.UInt16)
     currency = pl.col("currency").cast(pl.String) if orders.has_currency else pl.lit(None, dtype=pl.String)
     amount = pl.col("amount") if orders.has_amount else pl.lit(0, dtype=pl.Int64)
+    at, zone = pl.col("ordered_at"), orders.wall_zone
+    twice = periods.was_twice(at, zone).sum().cast(pl.Int64) if zone else pl.lit(0, dtype=pl.Int64)
     keys: list[pl.Expr] = [pl.col("reject")]
     if len(orders.sources) > 1:
         keys.append(source)
@@ -111,15 +123,14 @@ def reduce(orders: frames.Orders) -> partition.Reduce:
         keys.append(currency.alias("currency"))
 
     def count(rows: pl.LazyFrame) -> pl.LazyFrame:
-        at = pl.col("ordered_at")
         counted = rows.group_by(keys).agg(
-            n=pl.len().cast(pl.Int64), amount=amount.sum(), first=at.min(), last=at.max()
+            n=pl.len().cast(pl.Int64), twice=twice, amount=amount.sum(), first=at.min(), last=at.max()
         )
         if len(orders.sources) == 1:
             counted = counted.with_columns(source=source)
         if not orders.has_currency:
             counted = counted.with_columns(currency=currency)
-        return counted.select("source", "reject", "currency", "n", "amount", "first", "last")
+        return counted.select("source", "reject", "currency", "n", "twice", "amount", "first", "last")
 
     return partition.Reduce(count, keys=("source", "reject", "currency"), earliest=("first",), latest=("last",))
 

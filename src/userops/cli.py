@@ -85,13 +85,13 @@ def rfm(
     monetary: Annotated[Literal["total", "mean"], _own("--monetary", help="What a customer paid in all, or per order. Default: total.")] = "total",
     recency_cuts: Annotated[str | None, _own("--recency-cuts", help="Days where scores part, such as 7,30,90,180.", metavar="DAYS")] = None,
     frequency_cuts: Annotated[str | None, _own("--frequency-cuts", help="Orders where scores part, such as 1,2,4,8.", metavar="ORDERS")] = None,
-    monetary_cuts: Annotated[str | None, _own("--monetary-cuts", help="Money where scores part.", metavar="MONEY")] = None,
-    cuts: Annotated[str | None, _own("--cuts", help="Score with the cuts saved in this file.", metavar="FILE")] = None,
-    save_cuts: Annotated[str | None, _own("--save-cuts", help="Save the cuts that were used.", metavar="FILE")] = None,
+    monetary_cuts: Annotated[str | None, _own("--monetary-cuts", help="Amounts where scores part, such as 20,50,100,500.", metavar="MONEY")] = None,
+    cuts: Annotated[str | None, _own("--cuts", help="Score with the cuts that --save-cuts saved.", metavar="FILE")] = None,
+    save_cuts: Annotated[str | None, _own("--save-cuts", help="Save the cuts that were used, to score later data alike.", metavar="FILE")] = None,
     cn8_threshold: Annotated[Literal["mean", "median"], _own("--cn8-threshold", help="What cn8 calls high: at or above this. Default: mean.")] = "mean",
-    by: Annotated[str | None, _own("--by", help="Break the tiers down by this column.", metavar="COLUMN")] = None,
-    compare_with: Annotated[str | None, _own("--compare-with", help="An earlier --per-user file: who moved between segments.", metavar="FILE")] = None,
-    per_user: Annotated[bool, _own("--per-user", help="One row per customer.")] = False,
+    by: Annotated[str | None, _own("--by", help="Break the tiers down by this column: its value at a customer's first row.", metavar="COLUMN")] = None,
+    compare_with: Annotated[str | None, _own("--compare-with", help="Show who moved between segments since this earlier --per-user file.", metavar="FILE")] = None,
+    per_user: Annotated[bool, _own("--per-user", help="One row per customer instead of one per segment.")] = False,
 ) -> int:
     """RFM tiers: who your best customers are, who is slipping away.
 

@@ -27,7 +27,7 @@ OVERFLOW = "userops: cells beyond the header"
 """The column a delimited file is read with beside its own: what is found in it has no place in the header."""
 
 _COPY_AGAIN = "the file seems damaged or cut short; copy or export it again"
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 _MALFORMED: tuple[tuple[str, str, str], ...] = (
     (r"invalid utf-?8", "it is not UTF-8 text throughout", "name its encoding: --encoding gb18030, --encoding cp1252"),
@@ -63,7 +63,7 @@ _UNREADABLE: tuple[tuple[str, str, str | None], ...] = (
     ),
     (r"timezone|time zone", "it holds a time zone that is not known", "write the times in UTC"),
     (_PARQUET, "the file is damaged or cut short", _COPY_AGAIN),
-    (r"cannot parse '|json", _JSON, "write every field with one type, one object per line"),
+    (r"cannot parse '|json|syntax at character", _JSON, "write every field with one type, one object per line"),
 )
 
 _OURS = (pl.exceptions.ColumnNotFoundError, pl.exceptions.StructFieldNotFoundError, pl.exceptions.ShapeError)
@@ -125,7 +125,7 @@ def _explained(error: BaseException, what: str) -> UseropsError:
             return InputError.unreadable(what, problem, advice)
     if isinstance(error, pl.exceptions.PanicException):
         return InputError.unreadable(what, "the file is damaged", _COPY_AGAIN)
-    return InputError.unreadable(what, _first_line(text) or type(error).__name__, None)
+    return InputError.unreadable(what, _first_line(text) or type(error).__name__, "look at the file with another tool")
 
 
 def _errno(error: OSError) -> int | None:

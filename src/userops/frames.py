@@ -18,11 +18,12 @@ the frame until they are counted; :func:`good` leaves the others.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 import polars as pl
 
-from userops import money
+from userops import money, periods
 from userops.errors import InputError
 from userops.results import Text
 
@@ -90,6 +91,7 @@ class Orders:
     ``source`` (column, UInt16) says which of ``sources`` a row came from; absent when there is one only.
     ``raw``: the rows as they were read, every column, with ``reject`` beside: for ``--rejects``.
     ``user_id_dtype``: what the file held, for output that must join with it again.
+    ``wall_zone``: the zone whose clocks the times were read from, where it changes its clocks: some may exist twice.
     ``notes``: what was decided while reading, for people.
     """
 
@@ -102,6 +104,7 @@ class Orders:
     has_order_id: bool
     has_currency: bool
     user_id_dtype: pl.DataType
+    wall_zone: str | None = None
     notes: tuple[Text, ...] = ()
 
     @property
@@ -111,11 +114,14 @@ class Orders:
         return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
-def orders(frame: pl.LazyFrame | pl.DataFrame, *, grain: Grain | None = None) -> Orders:
+def orders(
+    frame: pl.LazyFrame | pl.DataFrame, *, grain: Grain | None = None, as_of: date | None = None
+) -> Orders:
     """Orders from a frame that has our column names already: ``user_id, ordered_at, amount`` (``order_id, currency``).
 
     ``ordered_at``: Date or Datetime; with a zone it is taken as it reads on that zone's clock. ``amount``: any number,
-    currency units. Rows without an id, a time or a finite amount are rejected, not dropped unseen. Other columns stay.
+    currency units. Rows without an id, a time or a finite amount are rejected, not dropped unseen, and so are those
+    after ``as_of``. Other columns stay.
     Raises InputError where a column is missing or of the wrong kind.
     """
     lazy = frame.lazy()
@@ -131,14 +137,16 @@ def orders(frame: pl.LazyFrame | pl.DataFrame, *, grain: Grain | None = None) ->
         lazy = lazy.with_columns(pl.col("user_id").cast(pl.String))
     user, at, amount = pl.col("user_id"), pl.col("ordered_at"), pl.col("amount")
     user_dtype = lazy.collect_schema()["user_id"]
+    is_date = schema["ordered_at"] == pl.Date
+    wall = at.cast(pl.Datetime("us")) if is_date else at.dt.replace_time_zone(None).dt.cast_time_unit("us")
     reject = first_reason(
         missing_user_id=missing(user, user_dtype),
         placeholder_user_id=is_placeholder(user, user_dtype),
         missing_time=at.is_null(),
         missing_amount=amount.is_null(),
         non_finite_amount=money.scaled(amount).is_null(),
+        **({"after_as_of": wall >= periods.end_of(as_of)} if as_of else {}),
     )
-    wall = at.cast(pl.Datetime("us")) if schema["ordered_at"] == pl.Date else at.dt.replace_time_zone(None).dt.cast_time_unit("us")
     raw = lazy.with_columns(reject=reject)
     return Orders(
         rows=raw.with_columns(ordered_at=wall, amount=money.scaled(amount)),

@@ -47,6 +47,12 @@ def never_was(wall: pl.Expr, zone: str) -> pl.Expr:
     return doubtful.is_not_null() & instant(doubtful, zone).is_null()
 
 
+def was_twice(wall: pl.Expr, zone: str) -> pl.Expr:
+    """True for a wall clock time that ``zone`` had twice, as in autumn when the clocks go back."""
+    latest = wall.dt.replace_time_zone(zone, ambiguous="latest", non_existent="null")
+    return instant(wall, zone) != latest
+
+
 def end_of(day: date) -> datetime:
     """The first moment that no longer belongs to ``day``."""
     return datetime.combine(day + timedelta(days=1), datetime.min.time())

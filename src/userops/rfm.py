@@ -42,6 +42,12 @@ Dimension = Literal["recency", "frequency", "monetary"]
 DIMENSIONS: tuple[Dimension, ...] = ("recency", "frequency", "monetary")
 VALUES: dict[Dimension, str] = {"recency": "recency_days", "frequency": "orders", "monetary": "monetary"}
 SCORES: dict[Dimension, str] = {"recency": "r", "frequency": "f", "monetary": "m"}
+RESERVED = frozenset(
+    "user user_id last_order recency_days orders monetary r f m score segment segment_zh users users_share "
+    "mean_recency_days mean_orders mean_monetary revenue revenue_share name name_zh recency".split()
+)
+"""Names of columns of the result, and of those on the way to it: not to be broken down by."""
+
 NAMES: dict[Dimension, Text] = {
     "recency": Text("Recency (days)", "最近消费 R(天)"),
     "frequency": Text("Frequency (orders)", "消费频次 F(单)"),
@@ -96,6 +102,8 @@ class Settings:
             if given is not None and (len(given) != self.bins - 1 or list(given) != sorted(given)):
                 wanted = f"{self.bins - 1} ascending numbers for {self.bins} bins"
                 raise UsageError.bad_value(f"--{dimension}-cuts", ",".join(map(str, given)), wanted)
+        if self.by in RESERVED:
+            raise UsageError.bad_value("--by", self.by, "a column that goes by none of the names of the result")
         if self.since and self.until and self.since > self.until:
             raise UsageError.bad_value("--since", self.since, f"a day not after --until {self.until}")
 
@@ -132,7 +140,7 @@ def analyse(
     never the numbers. Raises InputError when no row is usable.
     """
     settings = replace(settings or Settings(), **changes)
-    table = orders if isinstance(orders, frames.Orders) else frames.orders(orders)
+    table = orders if isinstance(orders, frames.Orders) else frames.orders(orders, as_of=settings.as_of)
     if previous is not None or settings.by is not None:
         settings = replace(settings, per_user=True)
     reduces = {"users": _reduce_users(table, settings), "account": account.reduce(table)}
@@ -147,7 +155,7 @@ def analyse(
     as_of = settings.as_of or account.latest_day(books, last.dt.date())
     scored = _score(small["users"], as_of, settings)
     gaps, one_user_in = _gaps(table, settings, books.rows_used, partitions)
-    warnings = [account.cut_short(as_of, last), account.copies_warning(account.exact_copies(table, books.rows_used))]
+    warnings = [books.twice_warning(), account.cut_short(as_of, last), account.copies_warning(account.exact_copies(table, books.rows_used))]
     story = _Story(settings, books, as_of, scored, gaps, one_user_in)
     return story.result(previous, [w for w in warnings if w is not None])
 
@@ -569,6 +577,9 @@ def _segment_words(scored: _Scored, settings: Settings) -> Text:
 
 def _warnings(scored: _Scored, summary: dict[str, Any], settings: Settings) -> list[Text]:
     n, found = scored.users.height, []
+    if 0 < n < settings.bins * 10:
+        few = "1 customer" if n == 1 else f"{n} customers"
+        return [Text(f"only {few}: tiers of so few say little", f"只有 {n} 个客户:分层意义有限")]
     once = int((scored.users["orders"] == 1).sum())
     second = 1 + scored.cuts["frequency"].count(1)
     if n and second > 1 and once / n > 1 / settings.bins:
@@ -592,10 +603,6 @@ def _warnings(scored: _Scored, summary: dict[str, Any], settings: Settings) -> l
                     f"可用 --{dimension}-cuts 指定切点,或减少 --bins",
                 )
             )
-    if n and n < settings.bins * 10:
-        found.append(
-            Text(f"only {n} customers: tiers of so few say little", f"只有 {n} 个客户:分层意义有限")
-        )
     return found
 
 

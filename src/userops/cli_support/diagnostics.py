@@ -36,7 +36,7 @@ def wants_color(choice: ColorChoice, stream: TextIO, environ: Mapping[str, str])
 
 def printable(text: str) -> str:
     """Text of a file, a path or a cell without control characters, so that it cannot steer the terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "�" for c in text)
+    return "".join(c if c.isprintable() else "�" for c in text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,14 +21,16 @@ from userops.cli_support.exits import Exit
 from userops.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _to_parent: int | None = None
+_remembered: list[str] = []
 
 
 def remember(path: str) -> None:
     """Tell the guarding parent about a temporary file or folder it has to remove should this process die."""
     if _to_parent is not None:
+        _remembered.append(path)
         with suppress(OSError):
             os.write(_to_parent, f"{path}\0".encode())
 
@@ -40,14 +42,18 @@ def guarded(work: Callable[[], int], talk: Talk) -> int:
     temporary_out, temporary_in = os.pipe()
     alive_out, alive_in = os.pipe()
     sys.stdout.flush()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _stops())  # until both know what to do with one
     child = os.fork()
     if child == 0:
         os.close(temporary_out)
         os.close(alive_in)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process, whatever native code is doing
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         _be_the_child(work, temporary_in, alive_out)
     os.close(temporary_in)
     os.close(alive_out)
     stopped = _forward_stops_to(child)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     _, status = os.waitpid(child, 0)
     if os.WIFEXITED(status):
         return os.WEXITSTATUS(status)
@@ -66,21 +72,21 @@ def guarded(work: Callable[[], int], talk: Talk) -> int:
 def open_standard_streams() -> None:
     """Give a process started with ``>&-`` its descriptors 0 to 2, lest a file of ours becomes one of them.
 
-    They lead nowhere: nothing to read, talk is lost, and writing results to a closed stdout stays an error.
+    They lead nowhere: nothing to read, talk is lost, and a closed stdout cannot be written to, which is found out.
     """
-    for number, name, access in ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY)):
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "r"), (2, "stderr", "w")):
         try:
             os.fstat(number)
         except OSError:
+            access = os.O_WRONLY if mode == "w" else os.O_RDONLY
             nowhere = os.open(os.devnull, access)  # the lowest free descriptor, which is this one
-            setattr(sys, name, open(nowhere, "w" if number else "r", encoding="utf-8", closefd=False))
+            setattr(sys, name, open(nowhere, mode, encoding="utf-8", closefd=False))
 
 
 def _be_the_child(work: Callable[[], int], temporary_in: int, alive_out: int) -> None:
     """Do the work and leave without teardown; leave at once when the parent is gone."""
     global _to_parent
     _to_parent = temporary_in
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process, whatever native code is doing
     threading.Thread(target=_leave_with_the_parent, args=(alive_out,), daemon=True).start()
     talk = os.dup(2)
     with suppress(OSError):
@@ -102,9 +108,14 @@ def _be_the_child(work: Callable[[], int], temporary_in: int, alive_out: int) ->
 
 
 def _leave_with_the_parent(alive_out: int) -> None:
-    """Block until the parent's end of the pipe closes, which it does when the parent dies."""
+    """Block until the parent's end of the pipe closes, which it does when the parent dies; then do its duty."""
     os.read(alive_out, 1)
+    _remove(_remembered)
     os._exit(Exit.BUG)
+
+
+def _stops() -> tuple[signal.Signals, ...]:
+    return signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 
 def _forward_stops_to(child: int) -> list[signal.Signals]:
@@ -116,7 +127,7 @@ def _forward_stops_to(child: int) -> list[signal.Signals]:
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _stops():
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
             signal.signal(number, stop)
     return came
@@ -125,8 +136,10 @@ def _forward_stops_to(child: int) -> list[signal.Signals]:
 def _remove_all(temporary_out: int) -> None:
     """Remove what the dead child left behind; names still on their way are in the pipe."""
     with os.fdopen(temporary_out, "rb") as names:
-        for name in names.read().split(b"\0"):
-            if name:
-                path = os.fsdecode(name)
-                with suppress(OSError):
-                    shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+        _remove(os.fsdecode(name) for name in names.read().split(b"\0") if name)
+
+
+def _remove(paths: Iterable[str]) -> None:
+    for path in paths:
+        with suppress(OSError):
+            shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)

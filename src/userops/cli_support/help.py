@@ -101,7 +101,7 @@ def group_page(group: Any, ctx: Any) -> str:
             first = (command.help or "").strip().splitlines()[0].rstrip(".")
             panels.setdefault(command.rich_help_panel or "Commands", []).append((name, first))
     parts += [_section(title, _rows(rows, first=12)) for title, rows in panels.items()]
-    options = [(", ".join([*p.opts]), p.help or "") for p in group.get_params(ctx) if p.param_type_name == "option"]
+    options = [(_names(p, ctx), p.help or "") for p in group.get_params(ctx) if p.param_type_name == "option"]
     parts.append(_section("Options", _rows(options)))
     parts.append("userops COMMAND --help shows a command's options; userops help TOPIC: formats, layouts, environment, exit-codes.")
     return "\n\n".join(parts) + "\n"

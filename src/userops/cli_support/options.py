@@ -41,7 +41,7 @@ class Common:
     # fmt: off
     map: Annotated[list[str], _option("--map", panel=INPUT, metavar="ROLE=COLUMN", help="Which column is what, such as user_id=Kunde (repeatable).")] = field(default_factory=list)
     layout: Annotated[str | None, _option("--layout", panel=INPUT, metavar="NAME", help="Read as this export (userops help layouts); none: by --map alone.")] = None
-    grain: Annotated[Literal["order", "line"] | None, _option("--grain", panel=INPUT, help="One row is an order, or a line of one.")] = None
+    grain: Annotated[Literal["order", "line"] | None, _option("--grain", panel=INPUT, help="One row is an order, or a line of one. Default: as the columns tell.")] = None
     where: Annotated[list[str], _option("--where", panel=INPUT, metavar="'COLUMN=VALUE'", help="Keep these rows: = != < <= > >= in (repeatable).")] = field(default_factory=list)
     only_users: Annotated[str | None, _option("--only-users", panel=INPUT, metavar="FILE", help="Keep these users: a file with a user_id column.")] = None
     as_of: Annotated[str | None, _option("--as-of", panel=INPUT, metavar="DATE", help="Count data through the end of this day; today, yesterday. Default: the latest row's date.")] = None
@@ -52,29 +52,29 @@ class Common:
     date_format: Annotated[str | None, _option("--date-format", panel=INPUT, metavar="FORMAT", help="How times are written, such as '%d/%m/%Y %H:%M'.")] = None
     day_first: Annotated[bool | None, _option("--day-first/--month-first", panel=INPUT, help="Read 01/02/2026 as 1 February, or as January 2.")] = None
     decimal_comma: Annotated[bool | None, _option("--decimal-comma/--decimal-point", panel=INPUT, help="Read 1.234,50 or 1,234.50.")] = None
-    amount_unit: Annotated[Literal["major", "minor"] | None, _option("--amount-unit", panel=INPUT, help="Amounts are in dollars or in cents.")] = None
+    amount_unit: Annotated[Literal["major", "minor"] | None, _option("--amount-unit", panel=INPUT, help="Amounts are in whole units (12.00) or in the smallest (1200).")] = None
     encoding: Annotated[str | None, _option("--encoding", panel=INPUT, metavar="NAME", help="Force a text encoding, such as gb18030.")] = None
     delimiter: Annotated[str | None, _option("--delimiter", panel=INPUT, metavar="CHAR", help="Force a separator: ',' ';' '|' or tab.")] = None
-    header: Annotated[bool | None, _option("--header/--no-header", panel=INPUT, help="The first line holds names, or data.")] = None
+    header: Annotated[bool | None, _option("--header/--no-header", panel=INPUT, help="The first line holds names, or data already. Default: as it looks.")] = None
     sheet: Annotated[str | None, _option("--sheet", panel=INPUT, metavar="NAME", help="Read this sheet of an xlsx.")] = None
     drop_duplicates: Annotated[bool, _option("--drop-duplicates", panel=INPUT, help="Drop rows that are exact copies of another.")] = False
-    rejects: Annotated[str | None, _option("--rejects", panel=INPUT, metavar="FILE", help="Write the rows that do not count, with the reason.")] = None
+    rejects: Annotated[str | None, _option("--rejects", panel=INPUT, metavar="FILE", help="Write the rows that do not count to this file, each with its reason.")] = None
 
-    format: Annotated[FormatName | None, _option("--format", "-f", panel=OUTPUT, help="Default: table, or what -o ends in.")] = None
+    format: Annotated[FormatName | None, _option("--format", "-f", panel=OUTPUT, help="How the result is written. Default: table, or what -o FILE ends in.")] = None
     json: Annotated[bool, _option("--json", panel=OUTPUT, help="Short for --format json.")] = False
     csv: Annotated[bool, _option("--csv", panel=OUTPUT, help="Short for --format csv.")] = False
-    output: Annotated[str | None, _option("--output", "-o", panel=OUTPUT, metavar="FILE", help="Write here, whole or not at all.")] = None
+    output: Annotated[str | None, _option("--output", "-o", panel=OUTPUT, metavar="FILE", help="Write to this file, whole or not at all; - is stdout.")] = None
     lang: Annotated[Literal["en", "zh"], _option("--lang", panel=OUTPUT, help="Language of labels. Default: en.")] = "en"
-    pseudonymise: Annotated[bool, _option("--pseudonymise", panel=OUTPUT, help="Replace user ids by keyed pseudonyms (USEROPS_PSEUDONYM_KEY).")] = False
-    key_file: Annotated[str | None, _option("--key-file", panel=OUTPUT, metavar="FILE", help="The pseudonym key, in a file.")] = None
+    pseudonymise: Annotated[bool, _option("--pseudonymise", panel=OUTPUT, help="Replace user ids by pseudonyms, with the key in USEROPS_PSEUDONYM_KEY.")] = False
+    key_file: Annotated[str | None, _option("--key-file", panel=OUTPUT, metavar="FILE", help="Read the key of the pseudonyms from this file.")] = None
     bom: Annotated[bool, _option("--bom", panel=OUTPUT, help="Begin CSV with a byte-order mark, for Excel.")] = False
     excel_safe: Annotated[bool, _option("--excel-safe", panel=OUTPUT, help="Disarm CSV cells that Excel would run as formulas.")] = False
     fail_if: Annotated[list[str], _option("--fail-if", panel=OUTPUT, metavar="'METRIC OP N'", help="Exit 4 when a summary number breaks this, such as 'repeat_rate < 0.3' (repeatable).")] = field(default_factory=list)
 
-    quiet: Annotated[bool, _option("--quiet", "-q", panel=RUN, help="No notes and warnings on stderr.")] = False
+    quiet: Annotated[bool, _option("--quiet", "-q", panel=RUN, help="No notes and warnings on stderr, only errors.")] = False
     verbose: Annotated[int, _option("--verbose", "-v", count=True, panel=RUN, help="More notes; -vv adds tracebacks.")] = 0
-    color: Annotated[ColorChoice, _option("--color", panel=RUN, help="Default: auto.")] = "auto"
-    log_format: Annotated[Literal["text", "json"], _option("--log-format", panel=RUN, help="How notes and errors are written on stderr.")] = "text"
+    color: Annotated[ColorChoice, _option("--color", panel=RUN, help="When to colour. Default: auto, on terminals only.")] = "auto"
+    log_format: Annotated[Literal["text", "json"], _option("--log-format", panel=RUN, help="Notes and errors on stderr as text, or as JSON objects. Default: text.")] = "text"
     config: Annotated[str | None, _option("--config", panel=RUN, metavar="FILE", help="Use this configuration file.")] = None
     no_config: Annotated[bool, _option("--no-config", panel=RUN, help="Use no configuration file.")] = False
     # fmt: on

@@ -80,12 +80,12 @@ def ended(work: Callable[[], int | None], talk: Talk) -> int:
         return Exit.OK
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    except MemoryError:
-        talk.error(InputError.too_large_for_memory("the input"), Exit.INPUT)
-        return Exit.INPUT
     except SystemExit:
         raise
     except BaseException as problem:  # a panic of native code is no Exception
+        if isinstance(problem, MemoryError) or "failed to map segment" in str(problem):  # of a library
+            talk.error(InputError.too_large_for_memory("the input"), Exit.INPUT)
+            return Exit.INPUT
         bug = UseropsError.bug(f"{type(problem).__name__}: {_first_line(problem)}")
         talk.error(bug, Exit.BUG)
         return Exit.BUG
@@ -126,6 +126,8 @@ class Run:
             from userops.outputs import privacy
 
             privacy.load_key(os.environ, common.key_file)
+            if common.rejects:
+                raise UsageError.conflict("--rejects", "--pseudonymise", "rejected rows are written as they are, ids and all")
 
     # --- doors in ---------------------------------------------------------------------------------------------------
 
@@ -242,7 +244,7 @@ class Run:
         shared = {name: value for name, value in asdict(self.common).items() if name in in_force}
         settings = {**shared, **result.provenance.settings}
         result = replace(result, provenance=replace(result.provenance, settings=settings))
-        if self.common.pseudonymise and "user_id" in result.rows.columns:
+        if self.common.pseudonymise:
             result = self._pseudonymised(result)
         self._say_what_was_read(result)
         self._emit(result, path=self.common.output, format=self.chosen_format)
@@ -278,10 +280,22 @@ class Run:
         )
 
     def _pseudonymised(self, result: Result) -> Result:
+        """The result without an id anywhere: not in its rows, nor in the tables people look at."""
         from userops.outputs import privacy
+        from userops.results import TableBlock
 
         key = privacy.load_key(os.environ, self.common.key_file)
-        return replace(result, rows=privacy.pseudonymise(result.rows, "user_id", key))
+
+        def hidden(frame: pl.DataFrame) -> pl.DataFrame:
+            return privacy.pseudonymise(frame, "user_id", key) if "user_id" in frame.columns else frame
+
+        rows = hidden(result.rows)
+        views = tuple(
+            replace(view, rows=rows if view.rows is result.rows else hidden(view.rows)) if isinstance(view, TableBlock) else view
+            for view in result.views
+        )
+        extras = {name: hidden(frame) for name, frame in result.extras.items()}
+        return replace(result, rows=rows, views=views, extras=extras)
 
     def _say_what_was_read(self, result: Result) -> None:
         from userops.frames import REASON_TEXTS

@@ -96,8 +96,13 @@ class RfmSummary(Open):
     repeat_rate: float | None = Field(description="customers with two orders or more, of all")
     median_gap_days: int | None = Field(description="days from one order date of a customer to the next")
     p80_gap_days: int | None
+    gap_users_one_in: int = Field(description="gaps were taken from one customer in so many")
     refund_only_users: int
     refund_only_revenue: float
+    known_revenue: float = Field(description="of the tiers and of refund-only customers")
+    file_total: float = Field(description="of every row that holds an amount, rejected ones included")
+    moved_users: int | None = Field(None, description="with --compare-with: in another segment than before")
+    stayed_users: int | None = Field(None, description="with --compare-with: in the same segment")
 
 
 class FileColumn(Open):
@@ -107,6 +112,8 @@ class FileColumn(Open):
     column: str
     dtype: str
     nulls: int | None
+    example: str
+    file: str | None = Field(None, description="with several inputs")
 
 
 class FileSummary(Open):
@@ -126,6 +133,8 @@ class WrittenFile(Open):
     file: str
     rows: int | None
     bytes: int
+    what: str
+    what_zh: str
 
 
 class ShopSummary(Open):

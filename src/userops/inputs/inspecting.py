@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -86,13 +87,19 @@ def _columns(table: RawTable, what: layouts.Recognition) -> pl.DataFrame:
     counted = dict(zip(flat, nulls, strict=True))
     lines = []
     for column, dtype in table.schema.items():
-        values = table.head[column].drop_nulls()
-        example = "" if values.is_empty() else str(values[0])[:40]
+        example = _example(table.head[column].drop_nulls())
         lines.append((table.name, role_of.get(column), column, str(dtype), counted.get(column), example))
     schema = {
         "file": pl.String, "role": pl.String, "column": pl.String, "dtype": pl.String, "nulls": pl.Int64, "example": pl.String,
     }  # fmt: skip
     return pl.DataFrame(lines, schema=schema, orient="row")
+
+
+def _example(values: pl.Series) -> str:
+    """The first value as text; empty where there is none, or none that Python knows (a day in the year 52951)."""
+    with suppress(ValueError, OverflowError):
+        return "" if values.is_empty() else str(values[0])[:40]
+    return ""
 
 
 def _too_heavy(table: RawTable) -> set[str]:

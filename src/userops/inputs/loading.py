@@ -119,7 +119,7 @@ def _suffix(name: str) -> str | None:
 
 def _not_found(path: Path) -> InputError:
     try:
-        near = closest(path.name, [entry.name for entry in path.parent.iterdir()])
+        near = None if glob.has_magic(path.name) else closest(path.name, [e.name for e in path.parent.iterdir()])
     except OSError:
         near = None
     return InputError.not_found(str(path), str(path.parent / near) if near else None)

@@ -143,6 +143,7 @@ class _Part:
     grain: Grain
     grain_known: bool
     user_id_dtype: pl.DataType
+    wall_zone: str | None
     notes: tuple[Text, ...]
 
 
@@ -253,6 +254,7 @@ def _read(group: _Group, options: ReadOptions, conditions: Iterable[filters.Cond
         grain,
         grain_known,
         _common([column.dtype for column in user_columns]),
+        options.tz if "nonexistent_time" in known["ordered_at"].flaws else None,
         (*_recognition_notes(group, options), *(n for reading in known.values() for n in reading.notes), *grain_notes),
     )
 
@@ -526,6 +528,7 @@ def _together(tables: Sequence[RawTable], parts: Sequence[_Part]) -> frames.Orde
         has_order_id=has_order_id,
         has_currency=has_currency,
         user_id_dtype=_common([part.user_id_dtype for part in parts]),
+        wall_zone=next((part.wall_zone for part in parts if part.wall_zone), None),
         notes=tuple(dict.fromkeys(note for part in parts for note in (*part.notes, *_table_notes(part)))),
     )
 

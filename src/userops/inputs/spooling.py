@@ -7,6 +7,7 @@ means reading its beginning before all of it.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -37,9 +38,10 @@ class Scratch:
     def path(self, suffix: str = "") -> Path:
         """A fresh path (no file yet), ending in ``suffix``."""
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="userops-"))
-            if self._announce:
+            self._folder = Path(tempfile.gettempdir(), f"userops-{secrets.token_hex(8)}")
+            if self._announce:  # first: this process may end at any moment
                 self._announce(str(self._folder))
+            self._folder.mkdir(0o700)
         self._count += 1
         return self._folder / f"{self._count}{suffix}"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 
 import polars as pl
@@ -90,7 +91,7 @@ def _in_range(time: pl.Expr) -> pl.Expr:
 
 def _from_datetime(column: Column, dtype: pl.Date | pl.Datetime, clock: Clock) -> tuple[pl.Expr, tuple[Text, ...]]:
     if isinstance(dtype, pl.Date):
-        return column.cell.cast(pl.Datetime("us")), ()
+        return column.cell.clip(date.min, date.max).cast(pl.Datetime("us")), ()  # beyond, the cast panics
     zone = dtype.time_zone
     if zone is None:
         return _moved(column.cell.dt.cast_time_unit("us"), clock), ()

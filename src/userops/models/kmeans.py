@@ -17,7 +17,7 @@ def clusters(features: NDArray[np.float64], k: int, *, seed: int = 0) -> NDArray
     """The cluster of each row, 0 for the one of highest mean in the last column.
 
     ``features``: (users, 3), recency in days, orders, monetary; each is moved to start at 0, log1p-scaled and
-    standardised (Chen, Sain & Guo 2012 do so on the data of UCI Online Retail). ``k`` at most the number of distinct
+    standardised. (Clusters of RFM values: Chen, Sain & Guo 2012, on UCI Online Retail.) ``k`` at most the number of distinct
     rows; fewer clusters come back when the data holds fewer distinct points.
     """
     import numpy as np

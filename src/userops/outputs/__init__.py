@@ -182,7 +182,7 @@ class _LeftOpen:
 def to_stdout(write: saving.Writer, stdout: BinaryIO | None = None) -> None:
     """What ``write`` writes, on stdout; OutputError when that cannot take it, BrokenPipeError when nobody reads."""
     handle = stdout or (sys.stdout.buffer if sys.stdout else None)
-    if handle is None:
+    if handle is None or not handle.writable():
         raise OutputError.not_written("stdout", "it is closed", "use -o FILE")
     try:
         write(handle)

@@ -96,8 +96,6 @@ def _hint(path: str, code: int) -> str | None:
             return "make room or choose another disk; a file that was there is unchanged"
         case errno.ENAMETOOLONG:
             return "choose a shorter name"
-        case errno.EBADF:
-            return "it is closed; use -o FILE"
         case _:
             return None
 
