@@ -50,13 +50,18 @@ def environment(temporary: Path, **more: str) -> dict[str, str]:
 
 
 def started(
-    arguments: Sequence[str | Path], temporary: Path, *, stdin: int | BinaryIO = subprocess.DEVNULL, **limits: int
+    arguments: Sequence[str | Path],
+    temporary: Path,
+    *,
+    stdin: int | BinaryIO = subprocess.DEVNULL,
+    stdout: int | BinaryIO = subprocess.PIPE,
+    **limits: int,
 ) -> subprocess.Popen[bytes]:
     """A run under way, in a session of its own."""
     return subprocess.Popen(
         command(*arguments, **limits),
         stdin=stdin,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         env=environment(temporary),
         start_new_session=True,
@@ -105,6 +110,8 @@ def complaints(run: Ended, temporary: Path, *, codes: Sequence[int] = (0, 2, 3))
         found.append("failure with output")
     if run.code in (2, 3) and run.err.count("userops: error: ") != 1:
         found.append("not one error")
+    if any(not c.isprintable() for c in run.err.replace("\n", "") + run.out.decode(errors="replace").replace("\n", "")):
+        found.append("control characters")
     if left := leavings(temporary):
         found.append(f"left behind: {left}")
     return found

@@ -89,6 +89,10 @@ def test_nothing_given_shows_the_way(userops: Userops) -> None:
         ("rfm ORDERS --recency-cuts 1,2,x,4", ["--recency-cuts cannot be '1,2,x,4'", "commas"]),
         ("rfm ORDERS --recency-cuts 1,2", ["--recency-cuts", "4 ascending numbers"]),
         ("rfm ORDERS --frequency-cuts 4,3,2,1", ["--frequency-cuts", "ascending"]),
+        ("rfm ORDERS --monetary-cuts 1,2,3,inf", ["--monetary-cuts cannot be '1.0,2.0,3.0,inf'"]),
+        ("rfm ORDERS --monetary-cuts nan,1,2,3", ["--monetary-cuts"]),
+        ("rfm ORDERS --frequency-cuts 1,2,3,99999999999999999999", ["--frequency-cuts"]),
+        ("rfm ORDERS --as-of 9999-12-31", ["--as-of cannot be '9999-12-31'"]),
         ("rfm ORDERS --cuts none.json", ["none.json", "No such file"]),
         ("rfm ORDERS --map user_id", ["--map cannot be 'user_id'", "user_id=Kunde"]),
         ("rfm ORDERS --map user=city", ["unknown role 'user'", "did you mean 'user_id'?"]),
@@ -98,7 +102,10 @@ def test_nothing_given_shows_the_way(userops: Userops) -> None:
         ("rfm ORDERS --delimiter xx", ["xx"]),
         ("rfm ORDERS --pseudonymise --per-user", ["pseudonyms need a key", "USEROPS_PSEUDONYM_KEY", "--key-file"]),
         ("rfm ORDERS --pseudonymise --key-file none.key", ["none.key"]),
-        ("rfm ORDERS --pseudonymise --key-file ORDERS --rejects r.csv", ["--rejects and --pseudonymise", "as they are"]),
+        (
+            "rfm ORDERS --pseudonymise --key-file ORDERS --rejects r.csv",
+            ["--rejects and --pseudonymise", "as they are"],
+        ),
         ("rfm ORDERS --by user_id", ["--by cannot be 'user_id'", "names of the result"]),
         ("rfm ORDERS --fail-if users", ["--fail-if cannot be 'users'", "metric"]),
         ("rfm ORDERS --fail-if users<many", ["--fail-if cannot be 'users<many'"]),
@@ -125,6 +132,7 @@ def test_the_door_out_is_tried_before_anything_is_read(userops: Userops) -> None
 
 def test_no_input_at_all(userops: Userops) -> None:
     failed(userops("rfm"), 2, "no file given", "pipe data in")
+    failed(userops("rfm", ""), 2, "no file given")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +206,13 @@ def test_a_format_named_wins_over_the_suffix(userops: Userops, orders: Path) -> 
 
 
 def test_stdout_formats_agree_with_files(userops: Userops, orders: Path) -> None:
-    for form, name in (("csv", "a.csv"), ("json", "a.json"), ("markdown", "a.md"), ("table", "a.txt"), ("html", "a.html")):
+    for form, name in (
+        ("csv", "a.csv"),
+        ("json", "a.json"),
+        ("markdown", "a.md"),
+        ("table", "a.txt"),
+        ("html", "a.html"),
+    ):
         shown = userops("rfm", orders, "-q", "--format", form)
         assert userops("rfm", orders, "-q", "-o", name).code == 0
         assert Path(name).read_text(encoding="utf-8") == shown.out
@@ -266,7 +280,9 @@ def test_every_command_with_json_has_a_schema() -> None:
 
 
 def test_meta_tells_where_the_numbers_came_from(userops: Userops, orders: Path) -> None:
-    found = json.loads(userops("rfm", orders, "-q", "--json", "--as-of", "2026-01-04", "--where", "city=Ulm", "--bins", "5").out)
+    found = json.loads(
+        userops("rfm", orders, "-q", "--json", "--as-of", "2026-01-04", "--where", "city=Ulm", "--bins", "5").out
+    )
     meta = found["meta"]
     (report,) = meta["inputs"]
     assert meta["as_of"] == "2026-01-04"
@@ -280,7 +296,9 @@ def test_meta_tells_where_the_numbers_came_from(userops: Userops, orders: Path) 
 
 def test_settings_are_those_the_command_has_and_none_of_how_it_ran(userops: Userops, orders: Path) -> None:
     plain = userops("rfm", orders, "--json").out
-    assert userops("rfm", orders, "--json", "-q", "--color", "always", "--log-format", "json", "--no-config").out == plain
+    assert (
+        userops("rfm", orders, "--json", "-q", "--color", "always", "--log-format", "json", "--no-config").out == plain
+    )
     settings = json.loads(userops("demo", "--customers", "5", "--days", "9", "--json", "-q").out)["meta"]["settings"]
     assert set(settings) == {"customers", "days", "seed", "stories", "lang", "pseudonymise"}
 
@@ -311,7 +329,17 @@ def test_fail_if(condition: str, code: int, userops: Userops, orders: Path) -> N
 
 def test_null_breaches_and_every_breach_is_told(userops: Userops, tmp_path: Path) -> None:
     (tmp_path / "once.csv").write_text("user_id,ordered_at,amount\n1,2026-01-01,5\n")
-    ran = userops("rfm", "once.csv", "--csv", "--fail-if", "median_gap_days > 1000", "--fail-if", "users > 0", "--fail-if", "users > 9")
+    ran = userops(
+        "rfm",
+        "once.csv",
+        "--csv",
+        "--fail-if",
+        "median_gap_days > 1000",
+        "--fail-if",
+        "users > 0",
+        "--fail-if",
+        "users > 9",
+    )
     assert ran.code == 4
     assert ran.out.startswith("segment,")
     assert "median_gap_days is null" in ran.err
@@ -353,6 +381,8 @@ def test_saved_cuts_give_the_same_scores_again(userops: Userops, shop: Path) -> 
         ('{"schema": "userops.cuts/1"}', "holds no saved cuts"),
         ('{"schema": "userops.cuts/9", "recency_days": [1], "orders": [1], "monetary": [1], "thresholds": null}', "userops.cuts/9"),
         ('{"schema": "userops.cuts/1", "recency_days": [1], "orders": [1], "monetary": [1], "thresholds": null}', "a file of 5 bins"),
+        ('{"schema": "userops.cuts/1", "recency_days": [2, 1], "orders": [1], "monetary": [1], "thresholds": null}', "ascending"),
+        ('{"schema": "userops.cuts/1", "recency_days": [1], "orders": [1], "monetary": [NaN], "thresholds": null}', "no saved cuts"),
     ],
 )  # fmt: skip
 def test_a_file_that_holds_no_cuts(text: str, words: str, userops: Userops, orders: Path) -> None:
@@ -370,9 +400,13 @@ def test_who_moved(userops: Userops, orders: Path) -> None:
 
 def test_only_these_users(userops: Userops, orders: Path) -> None:
     Path("some.csv").write_text("user_id\n007\n9\n")
-    assert [r["user_id"] for r in rows(userops("rfm", orders, "-q", "--per-user", "--json", "--only-users", "some.csv"))] == ["007", "9"]
+    assert [
+        r["user_id"] for r in rows(userops("rfm", orders, "-q", "--per-user", "--json", "--only-users", "some.csv"))
+    ] == ["007", "9"]
     assert userops("rfm", orders, "-q", "--per-user", "--where", "city=Köln", "-o", "köln.parquet").code == 0
-    assert [r["user_id"] for r in rows(userops("rfm", orders, "-q", "--per-user", "--json", "--only-users", "köln.parquet"))] == ["8"]
+    assert [
+        r["user_id"] for r in rows(userops("rfm", orders, "-q", "--per-user", "--json", "--only-users", "köln.parquet"))
+    ] == ["8"]
 
 
 def test_rejects_are_written_with_their_reason(userops: Userops, orders: Path) -> None:
@@ -489,9 +523,9 @@ def test_demo_and_what_it_says_to_try(userops: Userops, tmp_path: Path) -> None:
     assert tries
     for line in tries:
         assert userops(*line.split()).code == 0, line
-    assert {row["file"] for row in json.loads(userops("demo", "--customers", "60", "--days", "40", "--json").out)["rows"]} == {
-        path.name for path in (tmp_path / "shop").iterdir()
-    }
+    assert {
+        row["file"] for row in json.loads(userops("demo", "--customers", "60", "--days", "40", "--json").out)["rows"]
+    } == {path.name for path in (tmp_path / "shop").iterdir()}
 
 
 def test_doctor(userops: Userops) -> None:
@@ -502,7 +536,12 @@ def test_doctor(userops: Userops) -> None:
 
 
 def test_topics(userops: Userops) -> None:
-    for topic, word in (("exit-codes", "130"), ("formats", "ndjson"), ("environment", "USEROPS_TZ"), ("layouts", "shopify")):
+    for topic, word in (
+        ("exit-codes", "130"),
+        ("formats", "ndjson"),
+        ("environment", "USEROPS_TZ"),
+        ("layouts", "shopify"),
+    ):
         ran = userops("help", topic)
         assert (ran.code, ran.err) == (0, "")
         assert word in ran.out

@@ -54,7 +54,9 @@ def test_every_source_hides_the_next(userops: Userops, orders: Path, monkeypatch
     assert zone(userops, "--no-config") == "UTC"
 
 
-def test_a_pyproject_without_our_table_is_passed_over(userops: Userops, orders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pyproject_without_our_table_is_passed_over(
+    userops: Userops, orders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path("userops.toml").write_text('tz = "Europe/Berlin"\n')
     Path("inner").mkdir()
     monkeypatch.chdir("inner")
@@ -80,7 +82,9 @@ def test_a_file_can_be_named_or_refused(userops: Userops, orders: Path, monkeypa
 
 
 def test_a_table_of_a_command_wins_over_the_key_for_all(userops: Userops, orders: Path) -> None:
-    Path("userops.toml").write_text('tz = "Asia/Tokyo"\nlang = "zh"\n[rfm]\ntz = "Europe/Berlin"\nsave-cuts = "cuts.json"\n')
+    Path("userops.toml").write_text(
+        'tz = "Asia/Tokyo"\nlang = "zh"\n[rfm]\ntz = "Europe/Berlin"\nsave-cuts = "cuts.json"\n'
+    )
     assert zone(userops) == "Europe/Berlin"
     assert Path("cuts.json").exists()
     assert json.loads(userops("inspect", "orders.csv", "-q", "--json").out)["meta"]["tz"] == "Asia/Tokyo"
@@ -135,7 +139,9 @@ def test_a_mistake_in_the_file_is_exit_2(text: str, words: list[str], userops: U
 
 
 def test_the_business_may_be_described(userops: Userops, orders: Path) -> None:
-    Path("userops.toml").write_text('vertical = "e-commerce"\n[goals]\nrepeat_rate = ">= 0.3"\n[funnel]\nsteps = ["a", "b"]\n[activation]\nevent = "a"\n')
+    Path("userops.toml").write_text(
+        'vertical = "e-commerce"\n[goals]\nrepeat_rate = ">= 0.3"\n[funnel]\nsteps = ["a", "b"]\n[activation]\nevent = "a"\n'
+    )
     assert zone(userops) == "UTC"
 
 
@@ -181,7 +187,9 @@ def test_an_empty_environment_is_enough(orders: Path) -> None:
     source = str(Path(userops.__file__).parents[1])
     for line in (["rfm", str(orders), "--csv"], ["--help"], ["doctor"]):
         command = [sys.executable, "-m", "userops", *line]
-        done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": source}, cwd=orders.parent, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, env={"PYTHONPATH": source}, cwd=orders.parent, check=False
+        )
         assert done.returncode == 0, done.stderr
         assert done.stdout
         assert "\x1b" not in done.stdout + done.stderr

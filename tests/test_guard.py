@@ -52,11 +52,11 @@ def gone(process: int, within: float = 5) -> bool:
     until = time.monotonic() + within
     while time.monotonic() < until:
         try:
-            state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] if sys.platform == "linux" else ""
             os.kill(process, 0)
+            state = Path(f"/proc/{process}/stat")
+            if state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] == "Z":
+                return True  # dead, and waiting for init to notice
         except (ProcessLookupError, FileNotFoundError):
-            return True
-        if state == "Z":  # dead, and waiting for init to notice
             return True
         time.sleep(0.01)
     return False
@@ -152,7 +152,14 @@ def test_a_bug_is_one_line_and_exit_1(raised: str, shop: Path) -> None:
 
 
 def test_a_bug_shows_where_it_is_when_asked(shop: Path) -> None:
-    command = [sys.executable, "-c", BUG.format(raised="KeyError('surprise')"), "rfm", str(shop / "orders.parquet"), "-vv"]
+    command = [
+        sys.executable,
+        "-c",
+        BUG.format(raised="KeyError('surprise')"),
+        "rfm",
+        str(shop / "orders.parquet"),
+        "-vv",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "Traceback" in done.stderr

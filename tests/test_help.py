@@ -7,10 +7,10 @@ import shlex
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import golden
 import pytest
 import typer
 
+import golden
 from userops.cli import app
 from userops.cli_support.help import EXAMPLES
 from userops.cli_support.options import COMMON
@@ -81,7 +81,15 @@ def test_a_shared_option_is_the_same_in_every_command() -> None:
     shared = {p.name for p in COMMON}
     seen: dict[str, Any] = {}
     for command, param in options():
-        looks = (param.opts, param.secondary_opts, param.help, param.metavar, param.default, param.envvar, param.multiple)
+        looks = (
+            param.opts,
+            param.secondary_opts,
+            param.help,
+            param.metavar,
+            param.default,
+            param.envvar,
+            param.multiple,
+        )
         if param.name in shared:
             assert seen.setdefault(param.name, looks) == looks, (command, param.name)
     assert set(seen) == shared

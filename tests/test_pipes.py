@@ -79,7 +79,10 @@ def test_a_reader_that_leaves_early_is_no_error(form: str, many: Path) -> None:
 
 
 def test_nor_is_it_for_what_loads_no_data(shop: Path) -> None:
-    done = shell("for of in --help --version 'help formats' 'schema rfm' 'config show'; do userops $of | true || exit 9; done", shop)
+    done = shell(
+        "for of in --help --version 'help formats' 'schema rfm' 'config show'; do userops $of | true || exit 9; done",
+        shop,
+    )
     assert (done.returncode, done.stderr) == (0, b"")
 
 
@@ -142,7 +145,7 @@ def test_quiet_is_silent_and_only_data_is_on_stdout(shop: Path, tmp_path: Path) 
     loud = shell("userops rfm orders.csv --json", shop)
     assert loud.returncode == 0
     json.loads(loud.stdout)
-    assert all(line.startswith("userops: note: ") or line.startswith("userops: warning: ") for line in said(loud))
+    assert all(line.startswith(("userops: note: ", "userops: warning: ")) for line in said(loud))
 
 
 def test_errors_come_after_the_data(shop: Path) -> None:
@@ -166,7 +169,12 @@ def test_errors_come_after_the_data(shop: Path) -> None:
     ],
 )
 def test_colour(
-    options: list[str], environment: dict[str, str], coloured: bool, shop: Path, userops: Userops, monkeypatch: pytest.MonkeyPatch
+    options: list[str],
+    environment: dict[str, str],
+    coloured: bool,
+    shop: Path,
+    userops: Userops,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -198,7 +206,13 @@ def on_a_terminal(arguments: list[str], folder: Path, **environment: str) -> tup
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     command = [sys.executable, "-m", "userops", *arguments]
     process = subprocess.Popen(
-        command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, env=os.environ | environment, start_new_session=True
+        command,
+        cwd=folder,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=os.environ | environment,
+        start_new_session=True,
     )
     os.close(theirs)
     shown = b""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    try:
-        sys.exit(_guarded(sys.argv[1:]))
-    except KeyboardInterrupt:  # before the guard stands
-        sys.exit(130)
+    if hasattr(os, "fork") and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # until the guard stands, with nothing to tidy up
+    sys.exit(_guarded(sys.argv[1:]))
 
 
 def _guarded(arguments: list[str]) -> int:

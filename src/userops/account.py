@@ -181,11 +181,20 @@ def latest_day(account: Account, last_days: pl.Series) -> date:
     others = last_days.filter(last_days < last.date()).unique().sort()
     if others.len() >= 3:
         spacing = max(1, int(others.diff().drop_nulls().dt.total_days().median() or 1))  # type: ignore[arg-type] # a number
-        gap = (last.date() - others[-1]).days
+        far = max(90, 20 * spacing)
         alone = int((last_days >= last.date()).sum())
-        if gap > max(90, 20 * spacing) and alone <= max(1, last_days.len() // 1000):
-            raise InputError.lone_future_row(account.orders.name, last.date().isoformat(), others[-1].isoformat())
+        if (last.date() - others[-1]).days > far and alone <= max(1, last_days.len() // 1000):
+            before = _day_before(last.date(), account.orders)
+            if (last.date() - before).days > far:
+                raise InputError.lone_future_row(account.orders.name, last.date().isoformat(), before.isoformat())
     return last.date()
+
+
+def _day_before(day: date, orders: frames.Orders) -> date:
+    """The last day with rows before ``day``: its users have earlier rows too."""
+    earlier = frames.good(orders.rows).select(pl.col("ordered_at").filter(pl.col("ordered_at").dt.date() < day).max())
+    found: date = collect_all([earlier], orders.name)[0]["ordered_at"].dt.date()[0]
+    return found
 
 
 def cut_short(as_of: date, last_times: pl.Series) -> Text | None:

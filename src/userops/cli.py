@@ -80,17 +80,48 @@ def program(
 def rfm(
     run: Run,
     files: Files = None,
-    segments: Annotated[str, _own("--segments", help="champions11, cn8, value-tiers, kmeans:K, or a grid file.toml. Default: champions11.", metavar="NAME")] = "champions11",
+    segments: Annotated[
+        str,
+        _own(
+            "--segments",
+            help="champions11, cn8, value-tiers, kmeans:K, or a grid file.toml. Default: champions11.",
+            metavar="NAME",
+        ),
+    ] = "champions11",
     bins: Annotated[int, _own("--bins", help="Scores run from 1 to this. Default: 5.", metavar="N")] = 5,
-    monetary: Annotated[Literal["total", "mean"], _own("--monetary", help="What a customer paid in all, or per order. Default: total.")] = "total",
-    recency_cuts: Annotated[str | None, _own("--recency-cuts", help="Days where scores part, such as 7,30,90,180.", metavar="DAYS")] = None,
-    frequency_cuts: Annotated[str | None, _own("--frequency-cuts", help="Orders where scores part, such as 1,2,4,8.", metavar="ORDERS")] = None,
-    monetary_cuts: Annotated[str | None, _own("--monetary-cuts", help="Amounts where scores part, such as 20,50,100,500.", metavar="MONEY")] = None,
-    cuts: Annotated[str | None, _own("--cuts", help="Score with the cuts that --save-cuts saved.", metavar="FILE")] = None,
-    save_cuts: Annotated[str | None, _own("--save-cuts", help="Save the cuts that were used, to score later data alike.", metavar="FILE")] = None,
-    cn8_threshold: Annotated[Literal["mean", "median"], _own("--cn8-threshold", help="What cn8 calls high: at or above this. Default: mean.")] = "mean",
-    by: Annotated[str | None, _own("--by", help="Break the tiers down by this column: its value at a customer's first row.", metavar="COLUMN")] = None,
-    compare_with: Annotated[str | None, _own("--compare-with", help="Show who moved between segments since this earlier --per-user file.", metavar="FILE")] = None,
+    monetary: Annotated[
+        Literal["total", "mean"], _own("--monetary", help="What a customer paid in all, or per order. Default: total.")
+    ] = "total",
+    recency_cuts: Annotated[
+        str | None, _own("--recency-cuts", help="Days where scores part, such as 7,30,90,180.", metavar="DAYS")
+    ] = None,
+    frequency_cuts: Annotated[
+        str | None, _own("--frequency-cuts", help="Orders where scores part, such as 1,2,4,8.", metavar="ORDERS")
+    ] = None,
+    monetary_cuts: Annotated[
+        str | None, _own("--monetary-cuts", help="Amounts where scores part, such as 20,50,100,500.", metavar="MONEY")
+    ] = None,
+    cuts: Annotated[
+        str | None, _own("--cuts", help="Score with the cuts that --save-cuts saved.", metavar="FILE")
+    ] = None,
+    save_cuts: Annotated[
+        str | None, _own("--save-cuts", help="Save the cuts that were used, to score later data alike.", metavar="FILE")
+    ] = None,
+    cn8_threshold: Annotated[
+        Literal["mean", "median"], _own("--cn8-threshold", help="What cn8 calls high: at or above this. Default: mean.")
+    ] = "mean",
+    by: Annotated[
+        str | None,
+        _own(
+            "--by", help="Break the tiers down by this column: its value at a customer's first row.", metavar="COLUMN"
+        ),
+    ] = None,
+    compare_with: Annotated[
+        str | None,
+        _own(
+            "--compare-with", help="Show who moved between segments since this earlier --per-user file.", metavar="FILE"
+        ),
+    ] = None,
     per_user: Annotated[bool, _own("--per-user", help="One row per customer instead of one per segment.")] = False,
 ) -> int:
     """RFM tiers: who your best customers are, who is slipping away.
@@ -167,10 +198,14 @@ def demo(
     return run.finish(demo.result(settings, out, demo.write(settings, out, saving.write_atomically)))
 
 
-@command(ABOUT, "userops schema rfm", "userops schema rfm | jq '.properties.rows.items.properties | keys'", takes=(RUN,))
+@command(
+    ABOUT, "userops schema rfm", "userops schema rfm | jq '.properties.rows.items.properties | keys'", takes=(RUN,)
+)
 def schema(
     run: Run,
-    of: Annotated[str, typer.Argument(metavar="COMMAND", help="The command whose JSON is described.", show_default=False)],
+    of: Annotated[
+        str, typer.Argument(metavar="COMMAND", help="The command whose JSON is described.", show_default=False)
+    ],
 ) -> int:
     """The JSON Schema of what a command prints with --json."""
     from userops.cli_support import schemas
@@ -187,7 +222,9 @@ def doctor(run: Run) -> int:
     return run.finish(about.doctor(run.common))
 
 
-config_app = typer.Typer(cls=HelpfulGroup, help="The configuration file in force.", rich_markup_mode=None, no_args_is_help=True)
+config_app = typer.Typer(
+    cls=HelpfulGroup, help="The configuration file in force.", rich_markup_mode=None, no_args_is_help=True
+)
 app.add_typer(config_app, name="config", rich_help_panel=ABOUT)
 
 
@@ -204,13 +241,18 @@ config_app.command("show", cls=HelpfulCommand)(with_common(_config_show, (OUTPUT
 
 @app.command("help", cls=HelpfulCommand, rich_help_panel=ABOUT)
 def help_on(
-    topic: Annotated[str | None, typer.Argument(metavar="[TOPIC]", help="formats, layouts, environment, exit-codes, or a command.", show_default=False)] = None,
+    topic: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TOPIC]", help="formats, layouts, environment, exit-codes, or a command.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Help on a topic: formats, layouts, environment, exit-codes."""
     from userops.cli_support import topics
 
     program: Any = typer.main.get_command(app)
-    put(page_for(program, [topic]) if topic in program.commands else topics.text_of(topic))
+    put(page_for(program, [topic]) if topic and topic in program.commands else topics.text_of(topic))
 
 
 EXAMPLES["help"] = ("userops help formats", "userops help rfm")
@@ -251,9 +293,11 @@ def _usage_error(mistake: Any) -> UseropsError:
     if choice and param:
         return UsageError.unknown_name(max(param.opts, key=len), choice[1], re.findall(r"'([^']+)'", choice[2]))
     hint = f"{ctx.command_path if ctx else 'userops'} --help shows what it takes"
-    source = ctx.get_parameter_source(param.name) if ctx and param else None
-    if source is not None and source.name == "ENVIRONMENT":
-        hint = f"{param.envvar} says so"
-    elif source is not None and source.name == "DEFAULT_MAP":
-        hint = "the configuration file says so: userops config show"
+    if ctx and param:
+        source = getattr(ctx.get_parameter_source(param.name), "name", "")
+        says = {
+            "ENVIRONMENT": f"{param.envvar} says so",
+            "DEFAULT_MAP": "the configuration file says so: userops config show",
+        }
+        hint = says.get(source, hint)
     return UsageError("E_USAGE", message, hint)

@@ -54,7 +54,9 @@ class UsageError(UseropsError):
 
     @classmethod
     def no_input(cls) -> Self:
-        return cls("E_NO_INPUT", "no file given", "name a file or a quoted glob, or pipe data in; --help shows examples")
+        return cls(
+            "E_NO_INPUT", "no file given", "name a file or a quoted glob, or pipe data in; --help shows examples"
+        )
 
     @classmethod
     def settings_file(cls, path: str, problem: str, hint: str | None = None) -> Self:
@@ -135,7 +137,9 @@ class InputError(UseropsError):
 
     @classmethod
     def wrong_dtype(cls, column: str, found: str, wanted: str) -> Self:
-        return cls("E_WRONG_DTYPE", f"column {column} is {found}, not {wanted}", "cast it before handing the frame over")
+        return cls(
+            "E_WRONG_DTYPE", f"column {column} is {found}, not {wanted}", "cast it before handing the frame over"
+        )
 
     @classmethod
     def column_unknown(cls, column: str, path: str, columns: Sequence[str]) -> Self:
@@ -176,7 +180,9 @@ class InputError(UseropsError):
     @classmethod
     def reader_died(cls, signal: str, *, by_memory: bool) -> Self:
         why = "it is damaged, or needs more memory than there is" if by_memory else "it is damaged"
-        return cls("E_READER_DIED", f"reading the input ended with {signal}: {why}", "look at the file with another tool")
+        return cls(
+            "E_READER_DIED", f"reading the input ended with {signal}: {why}", "look at the file with another tool"
+        )
 
     @classmethod
     def too_large_for_memory(cls, path: str) -> Self:
@@ -184,7 +190,9 @@ class InputError(UseropsError):
 
     @classmethod
     def column_unfit(cls, role: str, column: str, path: str, dtype: str) -> Self:
-        hint = f"choose another column: --map {role}=COLUMN" if role.isidentifier() else "choose another column with --map"
+        hint = (
+            f"choose another column: --map {role}=COLUMN" if role.isidentifier() else "choose another column with --map"
+        )
         return cls("E_COLUMN_UNFIT", f"column '{column}' of {path} cannot be {role}: it holds {dtype}", hint)
 
     @classmethod

@@ -6,6 +6,7 @@ Inside userops a time is the wall clock of the analysis time zone, without a zon
 from __future__ import annotations
 
 import zoneinfo
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
@@ -83,10 +84,10 @@ def parse_day(text: str | None, option: str, zone: str) -> date | None:
     if text in ("today", "yesterday"):
         now = datetime.now(zoneinfo.ZoneInfo(time_zone(zone))).date()
         return now if text == "today" else now - timedelta(days=1)
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError.bad_value(option, text, "a day such as 2026-11-30, today or yesterday") from None
+    with suppress(ValueError):
+        if (day := date.fromisoformat(text)).year < date.max.year:  # there is a next day
+            return day
+    raise UsageError.bad_value(option, text, "a day such as 2026-11-30, today or yesterday")
 
 
 MICROSECONDS_A_DAY = 86_400_000_000

@@ -42,10 +42,11 @@ Dimension = Literal["recency", "frequency", "monetary"]
 DIMENSIONS: tuple[Dimension, ...] = ("recency", "frequency", "monetary")
 VALUES: dict[Dimension, str] = {"recency": "recency_days", "frequency": "orders", "monetary": "monetary"}
 SCORES: dict[Dimension, str] = {"recency": "r", "frequency": "f", "monetary": "m"}
-RESERVED = frozenset(
-    "user user_id last_order recency_days orders monetary r f m score segment segment_zh users users_share "
-    "mean_recency_days mean_orders mean_monetary revenue revenue_share name name_zh recency".split()
-)
+RESERVED = frozenset({
+    "user", "user_id", "last_order", "recency", "recency_days", "orders", "monetary", "r", "f", "m", "score", "segment",
+    "segment_zh", "name", "name_zh", "users", "users_share", "mean_recency_days", "mean_orders", "mean_monetary",
+    "revenue", "revenue_share",
+})  # fmt: skip
 """Names of columns of the result, and of those on the way to it: not to be broken down by."""
 
 NAMES: dict[Dimension, Text] = {
@@ -66,6 +67,11 @@ class Cuts:
     frequency: tuple[int, ...]
     monetary: tuple[float, ...]
     thresholds: tuple[float, float, float] | None = None
+
+
+def _usable(cuts: Sequence[float]) -> bool:
+    """Whether values can part scores: ascending, finite, not beyond what is counted with."""
+    return list(cuts) == sorted(cuts) and all(abs(x) < money.LIMIT for x in cuts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +105,11 @@ class Settings:
             raise UsageError.bad_value("--bins", self.bins, "a whole number from 2 to 20")
         for dimension in DIMENSIONS:
             given = getattr(self, f"{dimension}_cuts")
-            if given is not None and (len(given) != self.bins - 1 or list(given) != sorted(given)):
+            if given is not None and (len(given) != self.bins - 1 or not _usable(given)):
                 wanted = f"{self.bins - 1} ascending numbers for {self.bins} bins"
                 raise UsageError.bad_value(f"--{dimension}-cuts", ",".join(map(str, given)), wanted)
+        if self.cuts and not all(_usable(getattr(self.cuts, dimension)) for dimension in DIMENSIONS):
+            raise UsageError.bad_value("--cuts", "cuts out of order", "ascending numbers, as --save-cuts writes them")
         if self.by in RESERVED:
             raise UsageError.bad_value("--by", self.by, "a column that goes by none of the names of the result")
         if self.since and self.until and self.since > self.until:
@@ -155,7 +163,11 @@ def analyse(
     as_of = settings.as_of or account.latest_day(books, last.dt.date())
     scored = _score(small["users"], as_of, settings)
     gaps, one_user_in = _gaps(table, settings, books.rows_used, partitions)
-    warnings = [books.twice_warning(), account.cut_short(as_of, last), account.copies_warning(account.exact_copies(table, books.rows_used))]
+    warnings = [
+        books.twice_warning(),
+        account.cut_short(as_of, last),
+        account.copies_warning(account.exact_copies(table, books.rows_used)),
+    ]
     story = _Story(settings, books, as_of, scored, gaps, one_user_in)
     return story.result(previous, [w for w in warnings if w is not None])
 
@@ -187,9 +199,7 @@ def _reduce_users(table: frames.Orders, settings: Settings) -> partition.Reduce:
     return partition.Reduce(reduce)
 
 
-def _gaps(
-    table: frames.Orders, settings: Settings, rows: int, partitions: int
-) -> tuple[pl.DataFrame, int]:
+def _gaps(table: frames.Orders, settings: Settings, rows: int, partitions: int) -> tuple[pl.DataFrame, int]:
     """The histogram of gaps between order dates, and the share of customers it was taken from (one in so many)."""
     one_user_in = 1
     while rows / one_user_in > EXACT_GAPS_UP_TO:
@@ -570,9 +580,7 @@ def _segment_words(scored: _Scored, settings: Settings) -> Text:
             "Exploratory: borders move with the data.",
             f"{scored.grid}:对 R、F、M 取 log1p 并标准化后聚类,按平均金额排序;仅供探索,边界随数据变化。",
         )
-    return Text(
-        f"Segments: {scored.grid}, by the R, F and M scores.", f"分层:{scored.grid},按 R、F、M 得分。"
-    )
+    return Text(f"Segments: {scored.grid}, by the R, F and M scores.", f"分层:{scored.grid},按 R、F、M 得分。")
 
 
 def _warnings(scored: _Scored, summary: dict[str, Any], settings: Settings) -> list[Text]:
@@ -721,7 +729,11 @@ def _heat(grid: pl.DataFrame, bins: int) -> HeatBlock:
 def _migration_heat(migration: pl.DataFrame, segments: tuple[Segment, ...]) -> HeatBlock:
     share = {(a, b): s for a, b, s in migration.select("from", "to", "share").iter_rows()}
     known = {s.name: Text(s.name, s.name_zh) for s in segments}
-    before = [name for name in [*known, *sorted({a for a, _ in share if a and a not in known})] if any(a == name for a, _ in share)]
+    before = [
+        name
+        for name in [*known, *sorted({a for a, _ in share if a and a not in known})]
+        if any(a == name for a, _ in share)
+    ]
     rows: list[str | None] = [*before, *([None] if any(a is None for a, _ in share) else [])]
     columns: list[str | None] = [*known, *([None] if any(b is None for _, b in share) else [])]
     return HeatBlock(

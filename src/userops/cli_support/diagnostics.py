@@ -91,7 +91,9 @@ class Talk:
         with suppress(OSError, ValueError):  # stdout is closed or broken: what is said here matters all the more
             sys.stdout.flush()
         if self.as_json:
-            entry = {"level": level, **more, "message": printable(message)} | ({"hint": printable(hint)} if hint else {})
+            entry = {"level": level, **more, "message": printable(message)} | (
+                {"hint": printable(hint)} if hint else {}
+            )
             self._write(json.dumps(entry, ensure_ascii=False) + "\n")
             return
         lines = [f"userops: {self._styled(level, level + ':')} {printable(message)}"]

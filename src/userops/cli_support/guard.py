@@ -80,7 +80,7 @@ def open_standard_streams() -> None:
         except OSError:
             access = os.O_WRONLY if mode == "w" else os.O_RDONLY
             nowhere = os.open(os.devnull, access)  # the lowest free descriptor, which is this one
-            setattr(sys, name, open(nowhere, mode, encoding="utf-8", closefd=False))
+            setattr(sys, name, os.fdopen(nowhere, mode, encoding="utf-8", closefd=False))
 
 
 def _be_the_child(work: Callable[[], int], temporary_in: int, alive_out: int) -> None:

@@ -29,6 +29,7 @@ class HelpfulCommand(TyperCommand):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
+        param: Any  # Typer declares it for the class alone
         for param in self.params:
             param.envvar_list_splitter = ";"
 
@@ -62,14 +63,17 @@ def page_for(program: Any, arguments: Sequence[str]) -> str:
     command, ctx = program, program.context_class(program, info_name="userops", **program.context_settings)
     for word in arguments:
         if hasattr(command, "commands") and not word.startswith("-"):
-            _, inner, _ = TyperGroup.resolve_command(command, ctx, [word])  # unknown: Typer's complaint and suggestion
+            inner: Any = TyperGroup.resolve_command(command, ctx, [word])[1]  # unknown: Typer complains, and suggests
             command, ctx = inner, inner.context_class(inner, info_name=word, parent=ctx)
     return group_page(command, ctx) if hasattr(command, "commands") else command_page(command, ctx)
 
 
 def command_page(command: Any, ctx: Any) -> str:
     """The help of one command."""
-    parts = [f"{_bold('Usage:')} {ctx.command_path} {_usage(command, ctx)}", textwrap.dedent(command.help or "").strip()]
+    parts = [
+        f"{_bold('Usage:')} {ctx.command_path} {_usage(command, ctx)}",
+        textwrap.dedent(command.help or "").strip(),
+    ]
     if examples := EXAMPLES.get(command.name or ""):
         parts.append(_section("Examples", "\n".join(f"  {line}" for line in examples)))
     panels: dict[str, list[tuple[str, str]]] = {}
@@ -84,8 +88,8 @@ def command_page(command: Any, ctx: Any) -> str:
         if record:
             panels.setdefault(param.rich_help_panel or "Options", []).append((_names(param, ctx), param.help or ""))
     order = ["Options", "Input", "Output", "Run"]
-    for title in sorted(panels, key=lambda t: order.index(t) if t in order else -1):
-        parts.append(_section(title, _rows(panels[title])))
+    titles = sorted(panels, key=lambda title: order.index(title) if title in order else -1)
+    parts += [_section(title, _rows(panels[title])) for title in titles]
     return "\n\n".join(parts) + "\n"
 
 
@@ -103,7 +107,9 @@ def group_page(group: Any, ctx: Any) -> str:
     parts += [_section(title, _rows(rows, first=12)) for title, rows in panels.items()]
     options = [(_names(p, ctx), p.help or "") for p in group.get_params(ctx) if p.param_type_name == "option"]
     parts.append(_section("Options", _rows(options)))
-    parts.append("userops COMMAND --help shows a command's options; userops help TOPIC: formats, layouts, environment, exit-codes.")
+    parts.append(
+        "userops COMMAND --help shows a command's options; userops help TOPIC: formats, layouts, environment, exit-codes."
+    )
     return "\n\n".join(parts) + "\n"
 
 
@@ -131,10 +137,10 @@ def _rows(rows: Sequence[tuple[str, str]], first: int = FIRST_COLUMN) -> str:
     lines = []
     for name, text in rows:
         wrapped = textwrap.wrap(text, room) or [""]
-        if len(name) > first:
+        beside = name if len(name) <= first else ""
+        if not beside:
             lines.append(f"  {name}")
-            name = ""
-        lines.append(f"  {name:<{first}}  {wrapped[0]}".rstrip())
+        lines.append(f"  {beside:<{first}}  {wrapped[0]}".rstrip())
         lines += [f"  {'':<{first}}  {line}" for line in wrapped[1:]]
     return "\n".join(lines)
 

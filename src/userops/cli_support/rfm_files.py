@@ -51,7 +51,7 @@ def read_cuts(path: str) -> rfm.Cuts:
     from pydantic import BaseModel, ConfigDict, ValidationError
 
     class Saved(BaseModel):
-        model_config = ConfigDict(extra="forbid")
+        model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
         schema_: str
         recency_days: tuple[int, ...]
         orders: tuple[int, ...]

@@ -96,7 +96,7 @@ def put(text: str) -> None:
     """Text on stdout; OutputError when that cannot take it."""
     from userops import outputs
 
-    outputs.to_stdout(lambda handle: handle.write(text.encode()))
+    outputs.to_stdout(lambda handle: handle.writelines([text.encode()]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,9 @@ class Run:
 
             privacy.load_key(os.environ, common.key_file)
             if common.rejects:
-                raise UsageError.conflict("--rejects", "--pseudonymise", "rejected rows are written as they are, ids and all")
+                raise UsageError.conflict(
+                    "--rejects", "--pseudonymise", "rejected rows are written as they are, ids and all"
+                )
 
     # --- doors in ---------------------------------------------------------------------------------------------------
 
@@ -135,11 +137,9 @@ class Run:
         """The inputs as they were written, opened but not read."""
         from userops.inputs.loading import open_tables
 
-        paths = list(files or [])
-        if not paths:
-            if not _data_on_stdin():
-                raise UsageError.no_input()
-            paths = ["-"]
+        paths = list(files or ["-"])
+        if "" in paths or not (files or _data_on_stdin()):  # "": an unset variable in quotes, not this folder
+            raise UsageError.no_input()
         common = self.common
         for written in filter(None, (common.output, common.rejects)):
             if os.path.isfile(written) and any(os.path.isfile(p) and os.path.samefile(p, written) for p in paths):
@@ -291,7 +291,9 @@ class Run:
 
         rows = hidden(result.rows)
         views = tuple(
-            replace(view, rows=rows if view.rows is result.rows else hidden(view.rows)) if isinstance(view, TableBlock) else view
+            replace(view, rows=rows if view.rows is result.rows else hidden(view.rows))
+            if isinstance(view, TableBlock)
+            else view
             for view in result.views
         )
         extras = {name: hidden(frame) for name, frame in result.extras.items()}
@@ -361,4 +363,3 @@ def _width() -> int:
 
 def _first_line(problem: BaseException) -> str:
     return (str(problem).splitlines() or [""])[0][:200]
-

@@ -46,7 +46,7 @@ def options_of(group: Any) -> dict[str, dict[str, bool]]:
     }
 
 
-def defaults_for(group: Any, args: Sequence[str]) -> dict[str, dict[str, Any]]:
+def defaults_for(group: Any, args: Sequence[str]) -> dict[str, Any]:
     """Defaults of every command's options, as the configuration in force sets them, nested as the commands are."""
     named = os.environ.get("USEROPS_CONFIG")
     none_at_all = os.environ.get("USEROPS_NO_CONFIG", "").casefold() not in NO
@@ -57,10 +57,10 @@ def defaults_for(group: Any, args: Sequence[str]) -> dict[str, dict[str, Any]]:
             named = args[place + 1]
         elif argument.startswith("--config="):
             named = argument.removeprefix("--config=")
-    nested: dict[str, dict[str, Any]] = {}
+    nested: dict[str, Any] = {}
     for command, defaults in in_force(named, none_at_all).defaults(options_of(group)).items():
-        place: dict[str, Any] = nested
+        within = nested
         for word in command.split():
-            place = place.setdefault(word, {})
-        place.update(defaults)
+            within = within.setdefault(word, {})
+        within.update(defaults)
     return nested

@@ -10,7 +10,7 @@ Exit codes
 
   0    all well; a closed pipe (| head) too
   1    a bug in userops
-  2    the command line, the configuration or a destination is wrong; nothing was read
+  2    the command line, the configuration or a destination is wrong
   3    the input cannot be used: missing, unreadable, columns, empty after checks
   4    a --fail-if threshold was breached; the output was still written
   130  interrupted with Ctrl-C
@@ -30,7 +30,12 @@ Formats
 
 def text_of(topic: str | None) -> str:
     """The text of a topic; None lists them. An unknown one is a UsageError with the closest."""
-    topics = {"exit-codes": lambda: EXIT_CODES, "formats": lambda: FORMATS, "environment": _environment, "layouts": _layouts}
+    topics = {
+        "exit-codes": lambda: EXIT_CODES,
+        "formats": lambda: FORMATS,
+        "environment": _environment,
+        "layouts": _layouts,
+    }
     if topic is None:
         return f"Topics: {', '.join(topics)}. userops help TOPIC shows one.\n"
     if topic not in topics:
@@ -39,16 +44,30 @@ def text_of(topic: str | None) -> str:
 
 
 def _environment() -> str:
-    lines = ["Environment", "", "  Every option can be set as a variable; the command line wins over it, it over userops.toml.",
-             "  What can be repeated is parted by ; as in USEROPS_MAP='user_id=Kunde;amount=Total paid'.", ""]
+    lines = [
+        "Environment",
+        "",
+        "  Every option can be set as a variable; the command line wins over it, it over userops.toml.",
+        "  What can be repeated is parted by ; as in USEROPS_MAP='user_id=Kunde;amount=Total paid'.",
+        "",
+    ]
     lines += [f"  {environment_name(p.name):<26} --{p.name.replace('_', '-')}" for p in COMMON]
-    lines += ["", "  USEROPS_PSEUDONYM_KEY      the key of --pseudonymise", "  NO_COLOR, FORCE_COLOR      colour, as everywhere"]
+    lines += [
+        "",
+        "  USEROPS_PSEUDONYM_KEY      the key of --pseudonymise",
+        "  NO_COLOR, FORCE_COLOR      colour, as everywhere",
+    ]
     return "\n".join(lines) + "\n"
 
 
 def _layouts() -> str:
     from userops.inputs.layouts import LAYOUTS
 
-    lines = ["Layouts", "", "  Recognised from the names of the columns; --layout NAME forces one, --layout none uses --map alone.", ""]
+    lines = [
+        "Layouts",
+        "",
+        "  Recognised from the names of the columns; --layout NAME forces one, --layout none uses --map alone.",
+        "",
+    ]
     lines += [f"  {layout.name:<24} {layout.kind:<8} {layout.source_url}" for layout in LAYOUTS]
     return "\n".join(lines) + "\n"

@@ -97,7 +97,7 @@ def _columns(table: RawTable, what: layouts.Recognition) -> pl.DataFrame:
 
 def _example(values: pl.Series) -> str:
     """The first value as text; empty where there is none, or none that Python knows (a day in the year 52951)."""
-    with suppress(ValueError, OverflowError):
+    with suppress(ValueError, OverflowError, pl.exceptions.PanicException):
         return "" if values.is_empty() else str(values[0])[:40]
     return ""
 

@@ -173,7 +173,7 @@ def _blocks(path: Path, compression: Compression | None, name: str) -> Iterator[
 def inflated(path: Path, compression: Compression, target: Path, name: str, *, limit: int | None = None) -> bool:
     """Unpack a file into ``target``; False, with nothing left there, when it holds more than ``limit`` bytes."""
     written = 0
-    with target.open("wb") as out:
+    with guarded(name), target.open("wb") as out:
         for block in _blocks(path, compression, name):
             written += out.write(block)
             if limit is not None and written > limit:

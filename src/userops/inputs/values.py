@@ -97,10 +97,19 @@ def trimmed(column: Column) -> Column:
 
 def trim(text: pl.Expr, *, wrapped: bool) -> pl.Expr:
     """Text without surrounding blanks, and with ``wrapped`` without spreadsheet wrapping; empty to null."""
-    bare = text.str.strip_chars()
     if wrapped:
-        bare = bare.str.replace(r'^="(.*)"$', "$1").str.replace(r"^'([+\d].*)$", "$1").str.strip_chars()
-    return pl.when(bare != "").then(bare)
+        bare = text.str.strip_chars().str.replace(r'^="(.*)"$', "$1").str.replace(r"^'([+\d].*)$", "$1").str.strip_chars()
+        return pl.when(bare != "").then(bare)
+    return text.map_batches(_trimmed, return_dtype=pl.String, is_elementwise=True)
+
+
+def _trimmed(text: pl.Series) -> pl.Series:
+    """A batch of text without surrounding blanks, empty to null; as it is where nothing needs to be done."""
+    bare = text.str.strip_chars()
+    length = bare.str.len_bytes()
+    if length.min() != 0 and (length == text.str.len_bytes()).all():
+        return text
+    return bare.set(length == 0, None)
 
 
 def _as_text(column: Column) -> Column:
