@@ -163,9 +163,8 @@ def _statements(file: str, gaps: str) -> list[str]:
     }
     statements = [f"WITH {USERS}, {TIERS}".format(**words)]
     if gaps == "sampled":
-        rows, one_in = int(file.rsplit("-", 1)[1].split(".", maxsplit=1)[0]), 1
-        while rows / one_in > rfm.EXACT_GAPS_UP_TO:
-            one_in *= 2
+        rows = int(file.rsplit("-", 1)[1].split(".", maxsplit=1)[0])
+        one_in = rfm.GAPS_ONE_USER_IN if rows > rfm.EXACT_GAPS_UP_TO else 1
         words["sample"] = f"AND hash(user_id) % {one_in} = 0"
     return statements if gaps == "none" else [*statements, GAPS.format(**words)]
 

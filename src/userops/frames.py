@@ -68,7 +68,7 @@ PLACEHOLDER_IDS: tuple[str, ...] = (
     "undefined", "unknown", "Unknown", "UNKNOWN", "anonymous", "guest", "0", "-1",
     "00000000-0000-0000-0000-000000000000",
 )  # fmt: skip
-"""Ids that stand for nobody. An exact match after trimming; integers 0 and -1 likewise."""
+"""Ids that stand for nobody: an exact match (text files are trimmed when read); integers 0 and -1 likewise."""
 
 Grain = Literal["order", "line"]
 
@@ -188,4 +188,4 @@ def is_placeholder(user_id: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """True where an id stands for nobody; ``dtype`` is the id column's own type."""
     if dtype.is_integer():
         return user_id.is_in([0] if dtype.is_unsigned_integer() else [0, -1])
-    return user_id.str.strip_chars().is_in(list(PLACEHOLDER_IDS))
+    return user_id.is_in(list(PLACEHOLDER_IDS))

@@ -36,7 +36,10 @@ from userops.results import (
 from userops.texts.segments import Segment
 
 EXACT_GAPS_UP_TO = 2_000_000
-"""Rows up to which the gaps between orders are taken from every customer; beyond, from a fixed share of them."""
+"""Rows up to which the gaps between orders are taken from every customer, in a scan of their own; beyond, from one in
+:data:`GAPS_ONE_USER_IN`, in passing."""
+
+GAPS_ONE_USER_IN = 16
 
 Dimension = Literal["recency", "frequency", "monetary"]
 DIMENSIONS: tuple[Dimension, ...] = ("recency", "frequency", "monetary")
@@ -151,7 +154,11 @@ def analyse(
     table = orders if isinstance(orders, frames.Orders) else frames.orders(orders, as_of=settings.as_of)
     if previous is not None or settings.by is not None:
         settings = replace(settings, per_user=True)
-    reduces = {"users": _reduce_users(table, settings), "account": account.reduce(table)}
+    reduces = {
+        "users": _reduce_users(table, settings),
+        "account": account.reduce(table),
+        "gaps": _reduce_gaps(table, settings, GAPS_ONE_USER_IN),
+    }
     if table.has_order_id and not table.grain_known:
         reduces["order_ids"] = account.sampled_order_ids(table)
     small = partition.run(table.rows, reduces, what=table.name, partitions=partitions)
@@ -162,7 +169,10 @@ def analyse(
     last = small["users"]["last_order"].drop_nulls().cast(pl.Datetime("us"))
     as_of = settings.as_of or account.latest_day(books, last.dt.date())
     scored = _score(small["users"], as_of, settings)
-    gaps, one_user_in = _gaps(table, settings, books.rows_used, partitions)
+    gaps, one_user_in = small["gaps"], GAPS_ONE_USER_IN
+    if books.rows_used <= EXACT_GAPS_UP_TO:
+        exact = {"gaps": _reduce_gaps(table, settings, 1)}
+        gaps, one_user_in = partition.run(table.rows, exact, what=table.name, partitions=partitions)["gaps"], 1
     warnings = [
         books.twice_warning(),
         account.cut_short(as_of, last),
@@ -199,17 +209,13 @@ def _reduce_users(table: frames.Orders, settings: Settings) -> partition.Reduce:
     return partition.Reduce(reduce)
 
 
-def _gaps(table: frames.Orders, settings: Settings, rows: int, partitions: int) -> tuple[pl.DataFrame, int]:
-    """The histogram of gaps between order dates, and the share of customers it was taken from (one in so many)."""
-    one_user_in = 1
-    while rows / one_user_in > EXACT_GAPS_UP_TO:
-        one_user_in *= 2
+def _reduce_gaps(table: frames.Orders, settings: Settings, one_user_in: int) -> partition.Reduce:
+    """The histogram of gaps between order dates, from every customer or one in so many."""
 
-    def reduce(lazy: pl.LazyFrame) -> pl.LazyFrame:
-        return tables.order_gaps(_orders(lazy, table, settings), one_user_in=one_user_in)
+    def reduce(rows: pl.LazyFrame) -> pl.LazyFrame:
+        return tables.order_gaps(_orders(rows, table, settings), one_user_in=one_user_in)
 
-    reduces = {"gaps": partition.Reduce(reduce, keys=("gap_days",))}
-    return partition.run(table.rows, reduces, what=table.name, partitions=partitions)["gaps"], one_user_in
+    return partition.Reduce(reduce, keys=("gap_days",))
 
 
 # --- finish: scores and segments ------------------------------------------------------------------------------------
@@ -220,6 +226,7 @@ class _Scored:
     """Customers with scores and segment, the refund-only users apart, and the cuts in steps as they were applied."""
 
     users: pl.DataFrame
+    cells: pl.DataFrame
     refund_only: pl.DataFrame
     cuts: dict[Dimension, tuple[int, ...]]
     thresholds: tuple[int, int, int]
@@ -246,7 +253,9 @@ def _score(reduced: pl.DataFrame, as_of: date, settings: Settings) -> _Scored:
     )
     thresholds = _thresholds(users, settings)
     index, segments, grid = _segments(users, settings, thresholds)
-    return _Scored(users.with_columns(index), reduced.filter(~bought), at, thresholds, segments, grid)
+    users = users.with_columns(index)
+    refund_only = reduced.filter(~bought)
+    return _Scored(users, cells(users, by=settings.by), refund_only, at, thresholds, segments, grid)
 
 
 def _cuts_in_force(users: pl.DataFrame, settings: Settings) -> dict[Dimension, tuple[int, ...]]:
@@ -345,8 +354,8 @@ class _Story:
 
     def result(self, previous: pl.DataFrame | None, warnings: list[Text]) -> RfmResult:
         scored, settings = self.scored, self.settings
-        rows = tiers(scored.users, scored.segments, by=settings.by)
-        extras = {"scores": score_table(scored, settings.bins), "grid": _grid(scored.users)}
+        rows = tiers(scored.cells, scored.segments, by=settings.by)
+        extras = {"scores": score_table(scored, settings.bins), "grid": _grid(scored.cells)}
         migration = None
         if previous is not None:
             migration = extras["migration"] = migrations(self.customers(), previous)
@@ -414,20 +423,20 @@ class _Story:
         )
 
     def summary(self, migration: pl.DataFrame | None) -> dict[str, Any]:
-        users, refund_only = self.scored.users, self.scored.refund_only
-        n, repeat = users.height, int((users["orders"] > 1).sum())
+        cells, refund_only = self.scored.cells, self.scored.refund_only
+        n, revenue = int(cells["users"].sum()), int(cells["revenue"].sum())
         found: dict[str, Any] = {
             "users": n,
-            "orders": int(users["orders"].sum()),
-            "revenue": int(users["revenue"].sum()) / money.SCALE,
+            "orders": int(cells["orders"].sum()),
+            "revenue": revenue / money.SCALE,
             "currency": self.books.currency,
-            "repeat_rate": repeat / n if n else None,
+            "repeat_rate": (n - int(cells["once"].sum())) / n if n else None,
             "median_gap_days": stats.quantile_of_counts(self.gaps["gap_days"], self.gaps["n"], 0.5),
             "p80_gap_days": stats.quantile_of_counts(self.gaps["gap_days"], self.gaps["n"], 0.8),
             "gap_users_one_in": self.one_user_in,
             "refund_only_users": refund_only.height,
             "refund_only_revenue": int(refund_only["monetary"].sum()) / money.SCALE,
-            "known_revenue": (int(users["revenue"].sum()) + int(refund_only["monetary"].sum())) / money.SCALE,
+            "known_revenue": (revenue + int(refund_only["monetary"].sum())) / money.SCALE,
             "file_total": self.books.file_total / money.SCALE,
         }
         if migration is not None:
@@ -437,27 +446,36 @@ class _Story:
         return found
 
 
-def tiers(users: pl.DataFrame, segments: tuple[Segment, ...], *, by: str | None = None) -> pl.DataFrame:
+def cells(users: pl.DataFrame, *, by: str | None = None) -> pl.DataFrame:
+    """Customers added up by scores and segment (index), and ``by`` when given: all that a result tells about groups.
+
+    ``r, f, m, segment`` and sums: ``users``, ``once`` (customers of one order), ``recency, orders, monetary, revenue``
+    (days, orders, steps, steps).
+    """
+    return users.group_by(*([by] if by else []), "r", "f", "m", "segment").agg(
+        users=pl.len().cast(pl.Int64),
+        once=(pl.col("orders") == 1).sum().cast(pl.Int64),
+        recency=pl.col("recency_days").cast(pl.Int64).sum(),
+        orders=pl.col("orders").sum(),
+        monetary=pl.col("monetary").sum(),
+        revenue=pl.col("revenue").sum(),
+    )
+
+
+def tiers(cells: pl.DataFrame, segments: tuple[Segment, ...], *, by: str | None = None) -> pl.DataFrame:
     """One row per segment in order of value, those without customers included (means are then null).
 
-    ``users`` has ``segment`` (index), ``recency_days, orders, monetary, revenue`` (steps), and ``by`` when given: then
-    one row per value of it and segment. Shares are of all customers and of all revenue.
+    From :func:`cells`; with ``by`` one row per value of it and segment. Shares are of all customers and all revenue.
     """
     names = pl.DataFrame(
         {"segment": range(len(segments)), "name": [s.name for s in segments], "name_zh": [s.name_zh for s in segments]},
         schema={"segment": pl.UInt8, "name": pl.String, "name_zh": pl.String},
     )
     keys = [by] if by else []
-    n, revenue = users.height, int(users["revenue"].sum())
-    counted = users.group_by(*keys, "segment").agg(
-        users=pl.len().cast(pl.Int64),
-        recency=pl.col("recency_days").cast(pl.Int64).sum(),
-        orders=pl.col("orders").sum(),
-        monetary=pl.col("monetary").sum(),
-        revenue=pl.col("revenue").sum(),
-    )
-    frame = users.select(by).unique().join(names, how="cross") if by else names
+    n, revenue = int(cells["users"].sum()), int(cells["revenue"].sum())
     sums = ("users", "recency", "orders", "monetary", "revenue")
+    counted = cells.group_by(*keys, "segment").agg(pl.col(sums).sum())
+    frame = cells.select(by).unique().join(names, how="cross") if by else names
     return (
         frame.join(counted, on=[*keys, "segment"], how="left", nulls_equal=True)
         .with_columns(pl.col(sums).fill_null(0))
@@ -488,7 +506,7 @@ def score_table(scored: _Scored, bins: int) -> pl.DataFrame:
         inner: Sequence[float | None] = at or [None] * (bins - 1)
         edges = [None, *inner, None]
         score = SCORES[dimension]
-        counts = dict(scored.users.group_by(score).len().iter_rows())
+        counts = dict(scored.cells.group_by(score).agg(pl.col("users").sum()).iter_rows())
         for number in range(1, bins + 1):
             place = bins - number if dimension == "recency" else number - 1
             parts.append((dimension, number, edges[place], edges[place + 1], counts.get(number, 0)))
@@ -496,9 +514,9 @@ def score_table(scored: _Scored, bins: int) -> pl.DataFrame:
     return pl.DataFrame(parts, schema=schema, orient="row")
 
 
-def _grid(users: pl.DataFrame) -> pl.DataFrame:
-    """Customers and revenue in each cell of recency and frequency scores: ``r, f, users, revenue``."""
-    counted = users.group_by("r", "f").agg(users=pl.len().cast(pl.Int64), revenue=money.units(pl.col("revenue").sum()))
+def _grid(cells: pl.DataFrame) -> pl.DataFrame:
+    """Customers and revenue by recency and frequency score: ``r, f, users, revenue``."""
+    counted = cells.group_by("r", "f").agg(pl.col("users").sum(), revenue=money.units(pl.col("revenue").sum()))
     return counted.sort("r", "f")
 
 
@@ -588,7 +606,7 @@ def _warnings(scored: _Scored, summary: dict[str, Any], settings: Settings) -> l
     if 0 < n < settings.bins * 10:
         few = "1 customer" if n == 1 else f"{n} customers"
         return [Text(f"only {few}: tiers of so few say little", f"只有 {n} 个客户:分层意义有限")]
-    once = int((scored.users["orders"] == 1).sum())
+    once = int(scored.cells["once"].sum())
     second = 1 + scored.cuts["frequency"].count(1)
     if n and second > 1 and once / n > 1 / settings.bins:
         share = f"{100 * once / n:.0f} %"
@@ -602,7 +620,7 @@ def _warnings(scored: _Scored, summary: dict[str, Any], settings: Settings) -> l
         at = scored.cuts[dimension]
         distinct = len(set(at))
         if n and distinct < len(at):
-            used = scored.users[SCORES[dimension]].n_unique()
+            used = scored.cells[SCORES[dimension]].n_unique()
             found.append(
                 Text(
                     f"{dimension}: cuts coincide, {used} of {settings.bins} scores are used; "
@@ -617,7 +635,7 @@ def _warnings(scored: _Scored, summary: dict[str, Any], settings: Settings) -> l
 def _reconciliation(story: _Story) -> Text:
     """The line that shows that no money is missing between the file and the tiers."""
     show = account.money_text
-    tiered = int(story.scored.users["revenue"].sum())
+    tiered = int(story.scored.cells["revenue"].sum())
     refunds, rejected = int(story.scored.refund_only["monetary"].sum()), story.books.rejected_total
     outside = story.books.file_total - rejected - tiered - refunds
     en, zh = [f"tiers {show(tiered)}"], [f"各层合计 {show(tiered)}"]

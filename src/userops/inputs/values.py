@@ -181,9 +181,7 @@ def read_user(columns: Sequence[Column]) -> Reading:
 
 def _nobody(reading: Reading) -> pl.Expr:
     """True for a placeholder. The text of a reading is trimmed where it needs to be, so this compares as it is."""
-    if reading.dtype.is_integer():
-        return frames.is_placeholder(reading.value, reading.dtype)
-    return reading.value.is_in(list(frames.PLACEHOLDER_IDS))
+    return frames.is_placeholder(reading.value, reading.dtype)
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------
