@@ -185,17 +185,16 @@ def analyse(
 # --- reduce ---------------------------------------------------------------------------------------------------------
 
 
-def _in_window(rows: pl.LazyFrame, settings: Settings) -> pl.LazyFrame:
+def _within(settings: Settings) -> list[pl.Expr]:
+    """What must hold for a time to lie in the reporting window."""
     at = pl.col("ordered_at").to_physical()
-    if settings.since:
-        rows = rows.filter(at >= start_of_day(settings.since))
-    if settings.until:
-        rows = rows.filter(at < end_of_day(settings.until))
-    return rows
+    since = [at >= start_of_day(settings.since)] if settings.since else []
+    until = [at < end_of_day(settings.until)] if settings.until else []
+    return [*since, *until]
 
 
-def _orders(rows: pl.LazyFrame, table: frames.Orders, settings: Settings) -> pl.LazyFrame:
-    return _in_window(tables.as_orders(frames.good(rows), lines=table.grain == "line"), settings)
+def _orders(rows: pl.LazyFrame, table: frames.Orders, settings: Settings) -> tables.OrderRows:
+    return tables.order_rows(rows, within=_within(settings), lines=table.grain == "line")
 
 
 def _reduce_users(table: frames.Orders, settings: Settings) -> partition.Reduce:
@@ -203,7 +202,7 @@ def _reduce_users(table: frames.Orders, settings: Settings) -> partition.Reduce:
         users = tables.user_summary(_orders(rows, table, settings), with_ids=settings.per_user)
         if settings.by is None:
             return users
-        first = tables.first_value(_in_window(frames.good(rows), settings), settings.by)
+        first = tables.first_value(frames.good(rows).filter(*_within(settings)), settings.by)
         return users.join(first, on="user", how="left", nulls_equal=True)
 
     return partition.Reduce(reduce)
@@ -452,7 +451,9 @@ def cells(users: pl.DataFrame, *, by: str | None = None) -> pl.DataFrame:
     ``r, f, m, segment`` and sums: ``users``, ``once`` (customers of one order), ``recency, orders, monetary, revenue``
     (days, orders, steps, steps).
     """
-    return users.group_by(*([by] if by else []), "r", "f", "m", "segment").agg(
+    parts = ("r", "f", "m", "segment")  # each below 256: packed into one key they group twice as fast
+    key = pl.sum_horizontal(pl.col(part).cast(pl.Int64) * 256**place for place, part in enumerate(parts))
+    added = users.group_by(*([by] if by else []), key=key).agg(
         users=pl.len().cast(pl.Int64),
         once=(pl.col("orders") == 1).sum().cast(pl.Int64),
         recency=pl.col("recency_days").cast(pl.Int64).sum(),
@@ -460,6 +461,8 @@ def cells(users: pl.DataFrame, *, by: str | None = None) -> pl.DataFrame:
         monetary=pl.col("monetary").sum(),
         revenue=pl.col("revenue").sum(),
     )
+    apart = {part: (pl.col("key") // 256**place % 256).cast(users.schema[part]) for place, part in enumerate(parts)}
+    return added.with_columns(**apart).drop("key")
 
 
 def tiers(cells: pl.DataFrame, segments: tuple[Segment, ...], *, by: str | None = None) -> pl.DataFrame:

@@ -5,6 +5,9 @@ All are reduces (:mod:`userops.partition`): rows of whole users in, a small tabl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import polars as pl
 
 from userops.periods import MICROSECONDS_A_DAY
@@ -20,6 +23,27 @@ _APART = 1 << 32
 def day(physical: pl.Expr) -> pl.Expr:
     """Days since 1970-01-01 (Int32) of a time in microseconds, the calendar day of its wall clock."""
     return (physical // MICROSECONDS_A_DAY).cast(pl.Int32)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRows:
+    """Rows of orders and refunds, and two conditions: which rows count, and which of those are orders.
+
+    Conditions rather than filters: tables that share a scan stay cheap as long as each looks at the same rows, while a
+    filter below several of them makes Polars keep a copy of all rows (measured: twice the CPU).
+    """
+
+    rows: pl.LazyFrame
+    counts: pl.Expr
+    is_order: pl.Expr
+
+
+def order_rows(rows: pl.LazyFrame, *, within: Sequence[pl.Expr], lines: bool) -> OrderRows:
+    """Canonical rows at order grain: folded when they are ``lines``. ``within``: conditions on what is reported."""
+    counts = pl.all_horizontal(pl.col("reject") == 0, *within) if within else pl.col("reject") == 0
+    if lines:
+        return OrderRows(fold_lines(rows.filter(counts)), pl.lit(value=True), pl.col("is_order"))
+    return OrderRows(rows, counts, counts & (pl.col("amount") >= 0))
 
 
 def fold_lines(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -43,12 +67,7 @@ def fold_lines(rows: pl.LazyFrame) -> pl.LazyFrame:
     return pl.concat([named.select(columns), alone.with_columns(is_order=sale).select(columns)])
 
 
-def as_orders(rows: pl.LazyFrame, *, lines: bool) -> pl.LazyFrame:
-    """Rows at order grain with ``is_order``: False marks refunds, which have value but are no orders."""
-    return fold_lines(rows) if lines else rows.with_columns(is_order=pl.col("amount") >= 0)
-
-
-def user_summary(orders: pl.LazyFrame, *, with_ids: bool) -> pl.LazyFrame:
+def user_summary(orders: OrderRows, *, with_ids: bool) -> pl.LazyFrame:
     """One row per user: ``user, last_order, orders, monetary``.
 
     ``last_order``: microseconds of the latest order, null for users with refunds only. ``orders``: how many, refunds
@@ -57,9 +76,9 @@ def user_summary(orders: pl.LazyFrame, *, with_ids: bool) -> pl.LazyFrame:
     """
     user = pl.col("user_id") if with_ids else pl.col("user_id").hash(USER_SEED)
     return (
-        orders.select(
-            user.alias("user"),
-            pl.when("is_order").then(pl.col("ordered_at").to_physical()).alias("last_order"),
+        orders.rows.select(
+            pl.when(orders.counts).then(user).alias("user"),
+            pl.when(orders.is_order).then(pl.col("ordered_at").to_physical()).alias("last_order"),
             pl.col("amount").alias("monetary"),
         )
         .group_by("user")
@@ -68,21 +87,20 @@ def user_summary(orders: pl.LazyFrame, *, with_ids: bool) -> pl.LazyFrame:
             pl.col("last_order").count().cast(pl.Int64).alias("orders"),
             pl.col("monetary").sum(),
         )
+        .filter(pl.col("user").is_not_null())
     )
 
 
-def order_gaps(orders: pl.LazyFrame, *, one_user_in: int = 1) -> pl.LazyFrame:
+def order_gaps(orders: OrderRows, *, one_user_in: int = 1) -> pl.LazyFrame:
     """How often each gap occurs: ``gap_days, n``: days from one order date of a user to the next.
 
     Several orders on one day count once. ``one_user_in`` looks at a fixed share of users, chosen by the hash of their
     id, where looking at all would cost more than the answer is worth.
     """
     user = pl.col("user_id").hash(USER_SEED)
-    if one_user_in > 1:
-        orders = orders.filter(user % one_user_in == 0)  # on the id itself, so that it reaches the scan
+    looked_at = orders.is_order & (user % one_user_in == 0) if one_user_in > 1 else orders.is_order
     pair = user.cast(pl.Int128) * _APART + day(pl.col("ordered_at").to_physical())  # one key sorts 4 times as fast as two
-    gap = pl.col("pair").diff()
-    gaps = orders.filter("is_order").select(pair=pair).sort("pair").select(gap_days=gap)
+    gaps = orders.rows.filter(looked_at).select(pair=pair).sort("pair").select(gap_days=pl.col("pair").diff())
     of_one_user = gaps.filter(pl.col("gap_days").is_between(1, _APART // 2))
     return of_one_user.group_by(pl.col("gap_days").cast(pl.Int32)).agg(n=pl.len().cast(pl.Int64))
 
