@@ -81,7 +81,14 @@ def _blocks(rows: int) -> Iterator[pl.DataFrame]:
         ids = pl.col("user") * 2_654_435_761 % 10_000_000_000
         yield (
             pl.DataFrame(
-                {"order": number, "user": user, "at": at, "amount": amount, "nobody": nobody, "channel": draw.integers(0, 6, n)}
+                {
+                    "order": number,
+                    "user": user,
+                    "at": at,
+                    "amount": amount,
+                    "nobody": nobody,
+                    "channel": draw.integers(0, 6, n),
+                }
             )
             .lazy()
             .select(

@@ -61,7 +61,9 @@ class Worker:
 
     def __init__(self, workload: Workload, side: Side, file: str, threads: int, environment: dict[str, str]) -> None:
         arguments = [sys.executable, str(HERE / "workloads.py"), workload.name, side.name, file, str(threads)]
-        self.child = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        self.child = subprocess.Popen(
+            arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +97,9 @@ def measure(workload: Workload, file: str, runs: int, threads: int) -> list[dict
         ours, *others = [side.run()["answer"] for side in sides]
         for side, answer in zip(workload.sides[1:], others, strict=True):
             if not workload.same(ours, answer):
-                raise SystemExit(f"{workload.name}: {side.name} answers otherwise\nuserops: {ours}\n{side.name}: {answer}")
+                raise SystemExit(
+                    f"{workload.name}: {side.name} answers otherwise\nuserops: {ours}\n{side.name}: {answer}"
+                )
         figures = [[side.run() for side in sides] for _ in range(runs)]
     return [_row(side, [f[i] for f in figures], [f[0] for f in figures]) for i, side in enumerate(workload.sides)]
 
@@ -127,7 +131,11 @@ HEAD = ("workload", "rows", "side", "wall s", "min", "CPU s", "peak MB", "ratio"
 
 def cells(row: dict[str, Any]) -> tuple[str, ...]:
     """A row of figures as text; the ratios stand beside the side that ours is divided by."""
-    ratios = ("", "", "") if row["side"] == "userops" else tuple(f"{row[k]:.2f}" for k in ("ratio", "ratio_min", "cpu_ratio"))
+    ratios = (
+        ("", "", "")
+        if row["side"] == "userops"
+        else tuple(f"{row[k]:.2f}" for k in ("ratio", "ratio_min", "cpu_ratio"))
+    )
     times = tuple(f"{row[k]:.3f}" for k in ("wall", "wall_min", "cpu"))
     return (row["workload"], row["rows"], row["side"], *times, f"{row['peak_mb']:.0f}", *ratios)
 
@@ -156,7 +164,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", help="a workload, or the beginning of its name")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--data", default=str(Path(tempfile.gettempdir()) / "userops-bench"), help="folder for generated data")
+    parser.add_argument(
+        "--data", default=str(Path(tempfile.gettempdir()) / "userops-bench"), help="folder for generated data"
+    )
     parser.add_argument("--markdown", type=Path, help="write the table to this file as well")
     parser.add_argument("--json", type=Path, help="write all figures to this file as well")
     options = parser.parse_args(arguments)

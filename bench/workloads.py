@@ -134,7 +134,9 @@ SELECT quantile_disc(gap, [0.5, 0.8]) FROM (
         SELECT DISTINCT user_id, ordered_at::DATE AS day FROM {source} WHERE amount >= 0 AND user_id IS NOT NULL
         AND trim(user_id) NOT IN ({placeholders}) {sample})) WHERE gap IS NOT NULL"""
 
-COLUMNS = "{'order_id': 'VARCHAR', 'user_id': 'VARCHAR', 'ordered_at': 'TIMESTAMP', 'amount': 'DOUBLE', 'channel': 'VARCHAR'}"
+COLUMNS = (
+    "{'order_id': 'VARCHAR', 'user_id': 'VARCHAR', 'ordered_at': 'TIMESTAMP', 'amount': 'DOUBLE', 'channel': 'VARCHAR'}"
+)
 
 CSV_SCAN = """
 SELECT sum(strlen(order_id))::BIGINT, sum(strlen(user_id))::BIGINT, strftime(max(ordered_at), '%Y-%m-%d %H:%M:%S.%f'),
@@ -154,7 +156,10 @@ def _statements(file: str, gaps: str) -> list[str]:
 
     grid = grids.built_in("champions11")
     cells = [111 + i // 25 * 100 + i // 5 % 5 * 10 + i % 5 for i in range(125)]
-    named = ", ".join(f"({cell}, '{grid.segments[i].name.replace(chr(39), chr(39) * 2)}')" for cell, i in zip(cells, grid.cells, strict=True))
+    named = ", ".join(
+        f"({cell}, '{grid.segments[i].name.replace(chr(39), chr(39) * 2)}')"
+        for cell, i in zip(cells, grid.cells, strict=True)
+    )
     words = {
         "source": _source(file),
         "cells": named,
@@ -181,7 +186,9 @@ def _duck(statements: Callable[[str], list[str]], read: Callable[[Any], Answer])
     def call(file: str, threads: int) -> Callable[[], Answer]:
         import duckdb
 
-        duckdb.execute(f"SET threads = {threads}; SET preserve_insertion_order = false; SET enable_progress_bar = false")
+        duckdb.execute(
+            f"SET threads = {threads}; SET preserve_insertion_order = false; SET enable_progress_bar = false"
+        )
         texts = statements(file)
         return lambda: read([duckdb.execute(text).fetchall() for text in texts])
 

@@ -18,7 +18,13 @@ pytest.importorskip("duckdb")
 def test_every_side_agrees(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     arguments = ["--rows", "10k", "--runs", "1", "--data", str(tmp_path), "--json", str(figures)]
-    done = subprocess.run([sys.executable, str(ROOT / "bench" / "run.py"), *arguments], check=False, env=os.environ, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "bench" / "run.py"), *arguments],
+        check=False,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     rows = json.loads(figures.read_text())["rows"]
     assert {row["side"] for row in rows if row["workload"] == "rfm tiers"} == {"userops", "DuckDB"}

@@ -101,9 +101,7 @@ def test_a_killed_run_leaves_the_old_file_or_the_new_one(
     assert len(ends) == 2 or child_of(os.getpid()) is None, "the moments miss the run"
 
 
-def test_a_run_killed_while_it_writes_leaves_the_old_file(
-    orders: Path, target: Path, temporary: Path
-) -> None:
+def test_a_run_killed_while_it_writes_leaves_the_old_file(orders: Path, target: Path, temporary: Path) -> None:
     for _ in range(5):
         process = started(["rfm", orders, "--per-user", "-o", target, "-q"], temporary)
         wait_for_litter(target.parent)
@@ -131,10 +129,16 @@ def test_parent_and_child_killed_at_once_leave_only_files_with_our_name(
     assert all(path.name.startswith("userops-") for path in temporary.iterdir())
 
 
-def test_the_next_run_clears_away_what_died_a_day_ago(orders: Path, tiers: bytes, target: Path, temporary: Path) -> None:
+def test_the_next_run_clears_away_what_died_a_day_ago(
+    orders: Path, tiers: bytes, target: Path, temporary: Path
+) -> None:
     stale, recent, stranger = (
         target.with_name(name)
-        for name in (f".tiers.csv.{'0' * 16}.userops-tmp", f".tiers.csv.{'1' * 16}.userops-tmp", ".other.csv.userops-tmp")
+        for name in (
+            f".tiers.csv.{'0' * 16}.userops-tmp",
+            f".tiers.csv.{'1' * 16}.userops-tmp",
+            ".other.csv.userops-tmp",
+        )
     )
     for path in (stale, recent, stranger):
         path.write_bytes(b"half")
@@ -221,7 +225,10 @@ def test_a_full_device_is_said_in_one_line(orders: Path, temporary: Path) -> Non
     for arguments in (["rfm", orders, "-o", "/dev/full", "-f", "csv"], ["rfm", orders, "--rejects", "/dev/full"]):
         run = userops(*arguments, "-q", temporary=temporary)
         if arguments[2] == "-o":
-            assert (run.code, run.err.splitlines()[0]) == (2, "userops: error: cannot write /dev/full: no space left on device")
+            assert (run.code, run.err.splitlines()[0]) == (
+                2,
+                "userops: error: cannot write /dev/full: no space left on device",
+            )
         assert complaints(run, temporary) == []
     with open("/dev/full", "wb") as full:
         run = ended(started(["rfm", orders, "--csv", "-q"], temporary, stdout=full))
@@ -260,7 +267,12 @@ def test_no_room_for_temporary_files_is_said_in_one_line(orders: Path, tmp_path:
 
 
 def test_a_reader_that_leaves_is_no_error(orders: Path, temporary: Path) -> None:
-    for arguments in (["rfm", orders, "--per-user", "--csv"], ["inspect", orders], ["rfm", orders, "--json"], ["--help"]):
+    for arguments in (
+        ["rfm", orders, "--per-user", "--csv"],
+        ["inspect", orders],
+        ["rfm", orders, "--json"],
+        ["--help"],
+    ):
         process = started([*arguments], temporary)
         assert process.stdout
         process.stdout.close()

@@ -237,7 +237,17 @@ def test_a_place_without_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "nowhere.csv").symlink_to(tmp_path / "gone.csv")
     os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "plain.csv").write_text(GOOD)
-    places = ["pipe.csv", "folder.csv", "loop.csv", "nowhere.csv", "x" * 300, "plain.csv/below", "*.none", "/dev/null", "/dev/zero"]
+    places = [
+        "pipe.csv",
+        "folder.csv",
+        "loop.csv",
+        "nowhere.csv",
+        "x" * 300,
+        "plain.csv/below",
+        "*.none",
+        "/dev/null",
+        "/dev/zero",
+    ]
     assert trouble((tmp_path / place for place in places), codes=[3]) == []
     assert userops("rfm", "", temporary=tmp_path).code == 2
 
@@ -267,11 +277,15 @@ def test_little_memory_ends_in_one_line_or_in_success(tmp_path: Path) -> None:
 
 def test_times_beyond_all_calendars_are_counted_as_unreadable(tmp_path: Path) -> None:
     """Parquet holds days far beyond the year 9999, which break Python's calendar and Polars' own arithmetic."""
-    good = pl.DataFrame({"user_id": ["u1", "u2"], "ordered_at": [date(2026, 1, 1), date(2026, 1, 2)], "amount": [1.0, 2.0]})
+    good = pl.DataFrame(
+        {"user_id": ["u1", "u2"], "ordered_at": [date(2026, 1, 1), date(2026, 1, 2)], "amount": [1.0, 2.0]}
+    )
     far = {"days": pl.Int32, "us": pl.Int64}
     for unit, number in (("days", 2**31 - 1), ("days", -(2**31)), ("days", 10**8), ("us", 2**63 - 1), ("us", -(2**62))):
         dtype = pl.Date() if unit == "days" else pl.Datetime("us")
-        row = pl.DataFrame({"user_id": "z", "ordered_at": pl.Series([number], dtype=far[unit]).cast(dtype), "amount": 9.0})
+        row = pl.DataFrame(
+            {"user_id": "z", "ordered_at": pl.Series([number], dtype=far[unit]).cast(dtype), "amount": 9.0}
+        )
         file = tmp_path / f"{unit}{number}.parquet"
         pl.concat([row, good.with_columns(pl.col("ordered_at").cast(dtype))]).write_parquet(file)
         run = per_user(file)

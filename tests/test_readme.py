@@ -34,7 +34,9 @@ def test_the_output_shown_is_what_comes_out(workplace: Path) -> None:
     assert found
     if os.environ.get("USEROPS_UPDATE_GOLDEN"):
         fresh = SHOWN.sub(
-            lambda m: f"<!-- output: userops {m['command']} -->\n```text\n{userops(m['command'].split(), workplace)}```\n",
+            lambda m: (
+                f"<!-- output: userops {m['command']} -->\n```text\n{userops(m['command'].split(), workplace)}```\n"
+            ),
             TEXT,
         )
         README.write_text(fresh, encoding="utf-8")
@@ -47,7 +49,9 @@ def test_the_python_shown_runs(workplace: Path) -> None:
     (block,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     shown = re.search(r'\{"users": (\d+), "repeat_rate": ([\d.]+)', block)
     assert shown
-    check = f"\nassert result.summary['users'] == {shown[1]}\nassert round(result.summary['repeat_rate'], 3) == {shown[2]}"
+    check = (
+        f"\nassert result.summary['users'] == {shown[1]}\nassert round(result.summary['repeat_rate'], 3) == {shown[2]}"
+    )
     subprocess.run([sys.executable, "-c", block + check], cwd=workplace, check=True)
 
 

@@ -189,7 +189,9 @@ def test_a_lone_row_far_ahead_is_no_as_of() -> None:
 
 def test_several_currencies_stop() -> None:
     with pytest.raises(InputError) as stop:
-        rfm.analyse(BY_HAND.with_columns(currency=pl.when(pl.col("amount") > 60).then(pl.lit("EUR")).otherwise(pl.lit("USD"))))
+        rfm.analyse(
+            BY_HAND.with_columns(currency=pl.when(pl.col("amount") > 60).then(pl.lit("EUR")).otherwise(pl.lit("USD")))
+        )
     assert stop.value.code == "E_MIXED_CURRENCIES"
 
 
@@ -225,7 +227,9 @@ ROW = st.tuples(
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(ROW, min_size=1, max_size=60), st.randoms(use_true_random=False))
-def test_order_partitions_and_copies_of_the_frame_do_not_matter(rows: list[tuple[str, int, float]], rng: object) -> None:
+def test_order_partitions_and_copies_of_the_frame_do_not_matter(
+    rows: list[tuple[str, int, float]], rng: object
+) -> None:
     frame = orders(*rows)
     shuffled = frame.sample(fraction=1.0, shuffle=True, seed=rng.randint(0, 999))  # type: ignore[attr-defined]
     one = rfm.analyse(frame, per_user=True)

@@ -108,7 +108,9 @@ SCORES_SQL = """
     ("name", "sql", "as_of"),
     [("online_retail.parquet", ONLINE_RETAIL_SQL, "2011-12-09"), ("cdnow_master.csv", CDNOW_SQL, "1998-06-30")],
 )
-def test_an_independent_sql_agrees_on_every_customer(shared: Path, tmp_path: Path, name: str, sql: str, as_of: str) -> None:
+def test_an_independent_sql_agrees_on_every_customer(
+    shared: Path, tmp_path: Path, name: str, sql: str, as_of: str
+) -> None:
     file = shared / "data/orders" / name
     userops("rfm", file, "--per-user", "-o", tmp_path / "users.csv", "-q")
     ours = pl.read_csv(tmp_path / "users.csv", schema_overrides={"user_id": pl.String})

@@ -36,6 +36,7 @@ _MALFORMED: tuple[tuple[str, str, str], ...] = (
         "a row has more cells than the header",
         "quote the cells that hold the separator, or export the file again",
     ),
+    (r"as dtype `f64`", "an amount is no number", "look at the rows with --rejects rejects.csv"),
     (
         r"CSV malformed|as dtype `str`",
         "a quote is opened and not closed, or stands inside a cell",

@@ -114,9 +114,7 @@ class Orders:
         return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
-def orders(
-    frame: pl.LazyFrame | pl.DataFrame, *, grain: Grain | None = None, as_of: date | None = None
-) -> Orders:
+def orders(frame: pl.LazyFrame | pl.DataFrame, *, grain: Grain | None = None, as_of: date | None = None) -> Orders:
     """Orders from a frame that has our column names already: ``user_id, ordered_at, amount`` (``order_id, currency``).
 
     ``ordered_at``: Date or Datetime; with a zone it is taken as it reads on that zone's clock. ``amount``: any number,

@@ -99,9 +99,7 @@ def checked(name: str, bins: int, segments: tuple[Segment, ...], rules: Sequence
 
 def _from_cells(name: str, data: GridData) -> Grid:
     of_cell = {
-        cell: index
-        for index, segment in enumerate(data.segments)
-        for cell in (data.cells or {})[segment.name].split()
+        cell: index for index, segment in enumerate(data.segments) for cell in (data.cells or {})[segment.name].split()
     }
     every = ("".join(cell) for cell in itertools.product("12345", repeat=3))
     return Grid(name, data.bins, data.segments, tuple(of_cell[cell] for cell in every))

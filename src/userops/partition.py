@@ -41,7 +41,9 @@ class Reduce:
         return whole.group_by(self.keys).agg(added, lowest, highest).select(whole.columns).sort(self.keys)
 
 
-def run(rows: pl.LazyFrame, reduces: Mapping[str, Reduce], *, what: str, partitions: int = 1) -> dict[str, pl.DataFrame]:
+def run(
+    rows: pl.LazyFrame, reduces: Mapping[str, Reduce], *, what: str, partitions: int = 1
+) -> dict[str, pl.DataFrame]:
     """Every reduce over ``rows`` in one scan per partition; same bytes for any number of ``partitions``.
 
     ``what`` names the input in an error. Memory falls with the number of partitions, time rises by a scan each.

@@ -99,7 +99,9 @@ def order_gaps(orders: OrderRows, *, one_user_in: int = 1) -> pl.LazyFrame:
     """
     user = pl.col("user_id").hash(USER_SEED)
     looked_at = orders.is_order & (user % one_user_in == 0) if one_user_in > 1 else orders.is_order
-    pair = user.cast(pl.Int128) * _APART + day(pl.col("ordered_at").to_physical())  # one key sorts 4 times as fast as two
+    pair = user.cast(pl.Int128) * _APART + day(
+        pl.col("ordered_at").to_physical()
+    )  # one key sorts 4 times as fast as two
     gaps = orders.rows.filter(looked_at).select(pair=pair).sort("pair").select(gap_days=pl.col("pair").diff())
     of_one_user = gaps.filter(pl.col("gap_days").is_between(1, _APART // 2))
     return of_one_user.group_by(pl.col("gap_days").cast(pl.Int32)).agg(n=pl.len().cast(pl.Int64))

@@ -172,7 +172,14 @@ def open_delimited(file: TextFile, options: TextOptions, scratch: Scratch) -> Ra
     if head.is_empty():
         raise InputError.empty(file.name)
     dropped = mended.dropped if mended else 0
-    return RawTable(
+
+    def with_number(column: str) -> RawTable:
+        number = pl.Float64()
+        typed = _guarded(_scanned(file, dialect, names, found, numbers=(column,)))
+        head_of_numbers = table.head.with_columns(pl.col(column).cast(number))
+        return replace(table, rows=typed, schema={**table.schema, column: number}, head=head_of_numbers)
+
+    table = RawTable(
         name=file.name,
         rows=_guarded(rows),
         schema={name: pl.String() for name in names},
@@ -183,7 +190,9 @@ def open_delimited(file: TextFile, options: TextOptions, scratch: Scratch) -> Ra
         notes=(*file.notes, *notes),
         dropped={"too_many_cells": dropped} if dropped else {},
         dropped_rows=mended.rows() if mended and dropped else None,
+        with_number=with_number if found is None else None,
     )
+    return table
 
 
 def _unpacked(file: TextFile, scratch: Scratch) -> TextFile:
@@ -259,7 +268,12 @@ def name_notes(name: str, made_up: tuple[str, ...], repeated: tuple[str, ...]) -
 
 
 def _scanned(
-    file: TextFile, dialect: Dialect, names: tuple[str, ...], found: Survey | None, first: int | None = None
+    file: TextFile,
+    dialect: Dialect,
+    names: tuple[str, ...],
+    found: Survey | None,
+    first: int | None = None,
+    numbers: tuple[str, ...] = (),
 ) -> pl.LazyFrame:
     """The rows, or the ``first`` few, with one column more than the header has, for what does not belong."""
     quoted = found is None or found.quotes
@@ -271,7 +285,7 @@ def _scanned(
         separator=dialect.separator,
         quote_char='"' if quoted else None,
         null_values=[""] if quoted else None,
-        schema={name: pl.String() for name in (*names, OVERFLOW)},
+        schema={name: pl.Float64() if name in numbers else pl.String() for name in (*names, OVERFLOW)},
         infer_schema=False,
         missing_columns="insert",
         glob=False,

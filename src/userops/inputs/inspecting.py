@@ -153,7 +153,10 @@ def _seen_alike(
             return _as_orders(tables, options)
         if kind is not None:
             return _as_rows(tables, known, options)
-        reason = Text("no known kind: no column names a user; --map user_id=COLUMN", "无法识别类型:没有用户列;可用 --map user_id=列名")
+        reason = Text(
+            "no known kind: no column names a user; --map user_id=COLUMN",
+            "无法识别类型:没有用户列;可用 --map user_id=列名",
+        )
     except InputError as problem:
         said = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
         reason = Text(said, said)
@@ -191,7 +194,8 @@ def _as_rows(tables: Sequence[RawTable], known: Sequence[layouts.Recognition], o
         rows, decided = read_users_and_times(table, what, options)
         counts = collect(rows.group_by("reject").agg(pl.len(), pl.col("time").min().alias("first"), pl.col("time").max().alias("last")).sort("reject"), table.name)  # fmt: skip
         rejected = dict(table.dropped) | {
-            frames.REASONS[code]: n for code, n in counts.filter(pl.col("reject") != 0).select("reject", "len").iter_rows()
+            frames.REASONS[code]: n
+            for code, n in counts.filter(pl.col("reject") != 0).select("reject", "len").iter_rows()
         }
         good = counts.filter(pl.col("reject") == 0)
         used = int(good["len"].sum())
@@ -203,9 +207,7 @@ def _as_rows(tables: Sequence[RawTable], known: Sequence[layouts.Recognition], o
     return _Seen(tuple(reports), users, min(times, default=None), max(times, default=None), tuple(notes))
 
 
-def _views(
-    tables: Sequence[RawTable], rows: pl.DataFrame, summary: dict[str, Any], seen: _Seen
-) -> tuple[Block, ...]:
+def _views(tables: Sequence[RawTable], rows: pl.DataFrame, summary: dict[str, Any], seen: _Seen) -> tuple[Block, ...]:
     facts = FactsBlock(
         (
             (Text("kind", "类型"), summary["kind"] or "unknown", "text"),

@@ -105,7 +105,8 @@ class _Group:
         cell = _cell(name, self.first.schema)
         nested = name not in self.first.schema  # the head has no nested values
         head = collect(self.rows.select(cell.alias(name)).head(HEAD_ROWS), self.first.name) if nested else self.head
-        return Column(name, cell, self.columns[name], head[name], self.rows, self.first.name, self.first.textual)
+        to_be_trimmed = self.first.textual and self.first.with_number is None  # large text is taken on trust
+        return Column(name, cell, self.columns[name], head[name], self.rows, self.first.name, to_be_trimmed)
 
     def whole(self, name: str) -> Column:
         """A column as of the whole order: further lines have the value of the first, where only that one is filled."""
@@ -196,9 +197,19 @@ def _groups(tables: Sequence[RawTable], options: ReadOptions) -> list[_Group]:
     alike: dict[object, list[tuple[int, RawTable, layouts.Recognition]]] = {}
     for number, table in enumerate(tables):
         what = layouts.recognise(table, layout=options.layout, mapping=options.mapping, want="orders")
+        table = _with_number(table, what, options)
         key = (what.layout, tuple(what.roles.items()), table.textual, tuple(table.schema.items()))
         alike.setdefault(key, []).append((number, table, what))
     return [_group(members, several=len(tables) > 1) for members in alike.values()]
+
+
+def _with_number(table: RawTable, what: layouts.Recognition, options: ReadOptions) -> RawTable:
+    """Large text with its amounts read as numbers by the parser, where the first ones are plain numbers."""
+    columns = what.roles.get("amount", ())
+    if table.with_number is None or what.variant is not None or len(columns) != 1 or options.decimal_comma is not None:
+        return table
+    plain = table.head[columns[0]].drop_nulls().str.contains(r"^-?\d+(\.\d+)?$").all()
+    return table.with_number(columns[0]) if plain else table
 
 
 def _group(members: list[tuple[int, RawTable, layouts.Recognition]], *, several: bool) -> _Group:

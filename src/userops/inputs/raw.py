@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
@@ -20,6 +21,9 @@ class RawTable:
     types. ``head``: the first rows (nested columns of Parquet are null there). ``format``: parquet, csv, tsv, ndjson,
     json, arrow, xlsx. ``textual``: values are text. ``headerless``: the first line was data, the columns are
     ``column_1`` and so on. ``dropped``: rows left out while reading, by reason; ``dropped_rows``: those rows as text.
+
+    ``with_number`` stands only on large text that is taken on trust by its beginning: the same table with one column
+    read as Float64 by the parser itself. A cell that is no number then stops the run with code ``E_MALFORMED``.
     """
 
     name: str
@@ -32,6 +36,7 @@ class RawTable:
     notes: tuple[Text, ...]
     dropped: dict[str, int]
     dropped_rows: pl.DataFrame | None
+    with_number: Callable[[str], RawTable] | None = None
 
 
 def alike(tables: list[RawTable]) -> bool:

@@ -98,7 +98,9 @@ def trimmed(column: Column) -> Column:
 def trim(text: pl.Expr, *, wrapped: bool) -> pl.Expr:
     """Text without surrounding blanks, and with ``wrapped`` without spreadsheet wrapping; empty to null."""
     if wrapped:
-        bare = text.str.strip_chars().str.replace(r'^="(.*)"$', "$1").str.replace(r"^'([+\d].*)$", "$1").str.strip_chars()
+        bare = (
+            text.str.strip_chars().str.replace(r'^="(.*)"$', "$1").str.replace(r"^'([+\d].*)$", "$1").str.strip_chars()
+        )
         return pl.when(bare != "").then(bare)
     return text.map_batches(_trimmed, return_dtype=pl.String, is_elementwise=True)
 

@@ -155,7 +155,7 @@ def _body(result: Result, lang: Lang) -> str:
     name, day = cells.headline(result, lang)
     program, _, command = name.partition(" ")
     when = f'<p class="soft">{_e(day)}</p>' if day else ""
-    header = f'<header><h1>{_e(program)} <b>{_e(command)}</b></h1>{when}</header>'
+    header = f"<header><h1>{_e(program)} <b>{_e(command)}</b></h1>{when}</header>"
     numbers = count(1)
     drawn = (_drawn(block, lang, f"userops-{result.command}-{next(numbers)}") for block in cells.blocks(result))
     return "\n".join([header, *drawn, _made(result, lang)])
