@@ -212,7 +212,7 @@ class Tags(HTMLParser):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
-        if tag not in ("rect",):
+        if tag != "rect":
             assert self.open.pop() == tag, f"</{tag}> closes nothing"
 
 

@@ -292,7 +292,7 @@ class _ParquetSink:
         self.rows = 0
 
     def append(self, frame: pl.DataFrame) -> None:
-        from pyarrow.parquet import ParquetWriter  # type: ignore[import-untyped]
+        from pyarrow.parquet import ParquetWriter
 
         table = frame.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
         if self._writer is None:

@@ -27,6 +27,7 @@ class Text:
     zh: str
 
     def __call__(self, lang: Lang) -> str:
+        """What a reader of ``lang`` is told."""
         return self.zh if lang == "zh" else self.en
 
 

@@ -136,7 +136,7 @@ def _open_file(path: Path, name: str, opening: _Opening) -> RawTable:
         raise InputError.empty(name)
     sniffing.refuse_strangers(head, name)
     found = sniffing.container(head)
-    if found == "gz" or found == "zst":
+    if found in ("gz", "zst"):
         table = _open_packed(path, found, name, opening)
     elif found == "text":
         table = _open_text(path, None, name, opening)

@@ -195,9 +195,9 @@ def read_users_and_times(
 def _groups(tables: Sequence[RawTable], options: ReadOptions) -> list[_Group]:
     """The tables by export and columns, in the order of the files."""
     alike: dict[object, list[tuple[int, RawTable, layouts.Recognition]]] = {}
-    for number, table in enumerate(tables):
-        what = layouts.recognise(table, layout=options.layout, mapping=options.mapping, want="orders")
-        table = _with_number(table, what, options)
+    for number, text in enumerate(tables):
+        what = layouts.recognise(text, layout=options.layout, mapping=options.mapping, want="orders")
+        table = _with_number(text, what, options)
         key = (what.layout, tuple(what.roles.items()), table.textual, tuple(table.schema.items()))
         alike.setdefault(key, []).append((number, table, what))
     return [_group(members, several=len(tables) > 1) for members in alike.values()]

@@ -105,8 +105,10 @@ def encoding_by_marks(head: bytes) -> str | None:
 
 
 def legacy_encoding(lines: Sequence[bytes]) -> str:
-    """The encoding of lines that are not UTF-8: ``utf-8`` for UTF-8 with a few broken bytes, ``gb18030`` where they
-    read as everyday Chinese, else ``cp1252`` (or ``latin-1`` where that leaves bytes undefined).
+    """The encoding of lines that are not UTF-8 throughout.
+
+    ``utf-8`` for UTF-8 with a few broken bytes, ``gb18030`` where they read as everyday Chinese, else ``cp1252`` (or
+    ``latin-1`` where that leaves bytes undefined).
     """
     sample = b"\n".join(lines)
     text = sample.decode("utf-8", errors="replace")
