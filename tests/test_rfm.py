@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from userops import frames, grids, rfm
+from userops import frames, grids, partition, rfm
 from userops.errors import InputError, UsageError
 
 
@@ -277,3 +277,7 @@ def test_rows_after_as_of_are_rejected() -> None:
     result = rfm.analyse(BY_HAND, as_of=date(2026, 1, 20), per_user=True)
     assert result.provenance.inputs[0].rejected == {"after_as_of": 3}
     assert customers(result)["a"][:3] == (0, 2, 100.0)
+
+
+def test_partitions_follow_the_number_of_rows() -> None:
+    assert [partition.count_for(n) for n in (None, 0, 12_500_000, 12_500_001, 50_000_000)] == [1, 1, 1, 3, 8]

@@ -92,6 +92,7 @@ class Orders:
     ``raw``: the rows as they were read, every column, with ``reject`` beside: for ``--rejects``.
     ``user_id_dtype``: what the file held, for output that must join with it again.
     ``wall_zone``: the zone whose clocks the times were read from, where it changes its clocks: some may exist twice.
+    ``size``: how many rows there are, where the files tell without being read.
     ``notes``: what was decided while reading, for people.
     """
 
@@ -105,6 +106,7 @@ class Orders:
     has_currency: bool
     user_id_dtype: pl.DataType
     wall_zone: str | None = None
+    size: int | None = None
     notes: tuple[Text, ...] = ()
 
     @property

@@ -32,7 +32,7 @@ class Grid:
 
     def assign(self, r: pl.Series, f: pl.Series, m: pl.Series) -> pl.Series:
         """The index of each user's segment (UInt8), from scores 1..bins."""
-        cell = ((r.cast(pl.Int64) - 1) * self.bins + (f - 1)) * self.bins + (m - 1)
+        cell = ((r.cast(pl.Int32) - 1) * self.bins + (f - 1)) * self.bins + (m - 1)
         return pl.Series("segment", self.cells, dtype=pl.UInt8).gather(cell)
 
 

@@ -17,6 +17,12 @@ from userops.collecting import collect_all
 SEED = 20_011
 """Seed of the hash that deals users to partitions; not the seeds used inside a reduce."""
 
+WHOLE_UP_TO = 12_500_000
+"""Rows up to which one scan does it all, in about a gigabyte."""
+
+ROWS_A_PARTITION = 6_250_000
+"""Rows looked at together beyond that: more scans, less memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reduce:
@@ -39,6 +45,11 @@ class Reduce:
         lowest, highest = pl.col(self.earliest).min(), pl.col(self.latest).max()
         added = pl.exclude(*self.keys, *self.earliest, *self.latest).sum()
         return whole.group_by(self.keys).agg(added, lowest, highest).select(whole.columns).sort(self.keys)
+
+
+def count_for(rows: int | None) -> int:
+    """How many partitions keep memory bounded for so many rows; one where nobody knows (text is read but once)."""
+    return 1 if rows is None or rows <= WHOLE_UP_TO else -(-rows // ROWS_A_PARTITION)
 
 
 def run(

@@ -140,7 +140,7 @@ def analyse(
     settings: Settings | None = None,
     *,
     previous: pl.DataFrame | None = None,
-    partitions: int = 1,
+    partitions: int | None = None,
     **changes: Any,
 ) -> RfmResult:
     """RFM tiers of the customers in ``orders``.
@@ -148,10 +148,11 @@ def analyse(
     ``orders``: a frame with ``user_id, ordered_at, amount`` (and ``order_id``; see :func:`userops.frames.orders`).
     ``previous``: an earlier table of customers (``user_id, segment``) to show who moved between segments.
     ``changes`` are fields of :class:`Settings`, so ``rfm.analyse(frame, bins=4)`` works. ``partitions`` bounds memory,
-    never the numbers. Raises InputError when no row is usable.
+    never the numbers; None: as the number of rows calls for. Raises InputError when no row is usable.
     """
     settings = replace(settings or Settings(), **changes)
     table = orders if isinstance(orders, frames.Orders) else frames.orders(orders, as_of=settings.as_of)
+    partitions = partitions or partition.count_for(table.size)
     if previous is not None or settings.by is not None:
         settings = replace(settings, per_user=True)
     reduces = {
@@ -168,14 +169,16 @@ def analyse(
         account.refuse_repeated_order_ids(table, books.rows_used, small["order_ids"]["id"])
     last = small["users"]["last_order"].drop_nulls().cast(pl.Datetime("us"))
     as_of = settings.as_of or account.latest_day(books, last.dt.date())
-    scored = _score(small["users"], as_of, settings)
+    cut_short = account.cut_short(as_of, last)
+    del last  # millions of customers: what is done with goes, before the next copy is made
+    scored = _score(small.pop("users"), as_of, settings)
     gaps, one_user_in = small["gaps"], GAPS_ONE_USER_IN
     if books.rows_used <= EXACT_GAPS_UP_TO:
         exact = {"gaps": _reduce_gaps(table, settings, 1)}
         gaps, one_user_in = partition.run(table.rows, exact, what=table.name, partitions=partitions)["gaps"], 1
     warnings = [
         books.twice_warning(),
-        account.cut_short(as_of, last),
+        cut_short,
         account.copies_warning(account.exact_copies(table, books.rows_used)),
     ]
     story = _Story(settings, books, as_of, scored, gaps, one_user_in)
@@ -200,6 +203,8 @@ def _orders(rows: pl.LazyFrame, table: frames.Orders, settings: Settings) -> tab
 def _reduce_users(table: frames.Orders, settings: Settings) -> partition.Reduce:
     def reduce(rows: pl.LazyFrame) -> pl.LazyFrame:
         users = tables.user_summary(_orders(rows, table, settings), with_ids=settings.per_user)
+        if not settings.per_user:
+            return users.drop("user")
         if settings.by is None:
             return users
         first = tables.first_value(frames.good(rows).filter(*_within(settings)), settings.by)
@@ -238,11 +243,13 @@ def _score(reduced: pl.DataFrame, as_of: date, settings: Settings) -> _Scored:
     value = pl.col("monetary")
     if settings.monetary == "mean":
         value = (value / pl.col("orders")).round().cast(pl.Int64)
-    users = reduced.filter(bought).with_columns(
+    refund_only = reduced.filter(~bought)
+    users = (reduced.filter(bought) if refund_only.height else reduced).with_columns(
         revenue=pl.col("monetary"),
         monetary=value,
         recency_days=(epoch_day(as_of) - tables.day(pl.col("last_order"))),
     )
+    del reduced
     at = _cuts_in_force(users, settings)
     recency_score = (settings.bins + 1) - stats.score(pl.col("recency_days"), at["recency"])
     users = users.with_columns(
@@ -253,7 +260,6 @@ def _score(reduced: pl.DataFrame, as_of: date, settings: Settings) -> _Scored:
     thresholds = _thresholds(users, settings)
     index, segments, grid = _segments(users, settings, thresholds)
     users = users.with_columns(index)
-    refund_only = reduced.filter(~bought)
     return _Scored(users, cells(users, by=settings.by), refund_only, at, thresholds, segments, grid)
 
 
@@ -287,14 +293,13 @@ def _thresholds(users: pl.DataFrame, settings: Settings) -> tuple[int, int, int]
         return (0, 0, 0)
     limits = []
     for dimension in DIMENSIONS:
-        values = users[VALUES[dimension]].cast(pl.Int64)
-        sign = -1 if dimension == "recency" else 1
-        total, lowest = sign * int(values.cast(pl.Int128).sum()), int((values * sign).min())  # type: ignore[arg-type] # n > 0
+        sign = -1 if dimension == "recency" else 1  # recent is high: few days
+        value = pl.col(VALUES[dimension]).cast(pl.Int64) * sign
+        total, lowest = users.lazy().select(total=value.sum(), lowest=value.min()).collect().row(0)
+        over = n
         if settings.cn8_threshold == "median":
-            ordered = values.sort(descending=sign < 0)
+            ordered = users[VALUES[dimension]].sort()
             total, over = sign * (int(ordered[(n - 1) // 2]) + int(ordered[n // 2])), 2
-        else:
-            over = n
         at = -(-total // over)  # values are whole, so "at or above the mean" is "at or above its ceiling"
         limits.append(sign * max(at, lowest + 1))
     return (limits[0], limits[1], limits[2])
@@ -410,7 +415,7 @@ class _Story:
             user_id=pl.col("user").cast(pl.String),
             last_order=pl.col("last_order").cast(pl.Datetime("us")).dt.date(),
             recency_days="recency_days",
-            orders="orders",
+            orders=pl.col("orders").cast(pl.Int64),
             monetary=money.units(pl.col("monetary")),
             r="r",
             f="f",
@@ -457,7 +462,7 @@ def cells(users: pl.DataFrame, *, by: str | None = None) -> pl.DataFrame:
         users=pl.len().cast(pl.Int64),
         once=(pl.col("orders") == 1).sum().cast(pl.Int64),
         recency=pl.col("recency_days").cast(pl.Int64).sum(),
-        orders=pl.col("orders").sum(),
+        orders=pl.col("orders").cast(pl.Int64).sum(),
         monetary=pl.col("monetary").sum(),
         revenue=pl.col("revenue").sum(),
     )

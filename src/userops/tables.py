@@ -84,7 +84,7 @@ def user_summary(orders: OrderRows, *, with_ids: bool) -> pl.LazyFrame:
         .group_by("user")
         .agg(
             pl.col("last_order").max(),
-            pl.col("last_order").count().cast(pl.Int64).alias("orders"),
+            pl.col("last_order").count().cast(pl.UInt32).alias("orders"),
             pl.col("monetary").sum(),
         )
         .filter(pl.col("user").is_not_null())

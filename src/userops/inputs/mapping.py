@@ -539,9 +539,17 @@ def _together(tables: Sequence[RawTable], parts: Sequence[_Part]) -> frames.Orde
         has_order_id=has_order_id,
         has_currency=has_currency,
         user_id_dtype=_common([part.user_id_dtype for part in parts]),
+        size=_size(tables),
         wall_zone=next((part.wall_zone for part in parts if part.wall_zone), None),
         notes=tuple(dict.fromkeys(note for part in parts for note in (*part.notes, *_table_notes(part)))),
     )
+
+
+def _size(tables: Sequence[RawTable]) -> int | None:
+    """How many rows there are, where footers tell; None where it would have to be counted."""
+    if any(table.format not in ("parquet", "arrow") for table in tables):
+        return None
+    return sum(collect(table.rows.select(pl.len()), table.name).item() for table in tables)
 
 
 def _table_notes(part: _Part) -> tuple[Text, ...]:
