@@ -458,7 +458,7 @@ def cells(users: pl.DataFrame, *, by: str | None = None) -> pl.DataFrame:
     """
     parts = ("r", "f", "m", "segment")  # each below 256: packed into one key they group twice as fast
     key = pl.sum_horizontal(pl.col(part).cast(pl.Int64) * 256**place for place, part in enumerate(parts))
-    added = users.group_by(*([by] if by else []), key=key).agg(
+    added = users.lazy().group_by(*([by] if by else []), key=key).agg(
         users=pl.len().cast(pl.Int64),
         once=(pl.col("orders") == 1).sum().cast(pl.Int64),
         recency=pl.col("recency_days").cast(pl.Int64).sum(),
@@ -467,7 +467,7 @@ def cells(users: pl.DataFrame, *, by: str | None = None) -> pl.DataFrame:
         revenue=pl.col("revenue").sum(),
     )
     apart = {part: (pl.col("key") // 256**place % 256).cast(users.schema[part]) for place, part in enumerate(parts)}
-    return added.with_columns(**apart).drop("key")
+    return added.with_columns(**apart).drop("key").collect()
 
 
 def tiers(cells: pl.DataFrame, segments: tuple[Segment, ...], *, by: str | None = None) -> pl.DataFrame:
