@@ -611,7 +611,9 @@ def _segment_words(scored: _Scored, settings: Settings) -> Text:
 
 def _warnings(scored: _Scored, summary: dict[str, Any], settings: Settings) -> list[Text]:
     n, found = scored.users.height, []
-    if 0 < n < settings.bins * 10:
+    if n == 0:
+        return [Text("no customer has an order here: there is nothing to tier", "没有任何客户有订单,无从分层")]
+    if n < settings.bins * 10:
         few = "1 customer" if n == 1 else f"{n} customers"
         return [Text(f"only {few}: tiers of so few say little", f"只有 {n} 个客户:分层意义有限")]
     once = int(scored.cells["once"].sum())

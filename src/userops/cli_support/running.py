@@ -119,6 +119,8 @@ class Run:
         _pairs(common.map)
         for condition in common.fail_if:
             parse_condition(condition)
+        if common.rejects == "-" and common.output in (None, "-"):
+            raise UsageError.conflict("--rejects -", "the result on stdout", "give one of them a file: -o FILE")
         for path, format in ((common.output, self.chosen_format), (common.rejects, None)):
             on_stdout = path in (None, "-")
             outputs.settled(format, None if on_stdout else path, terminal=on_stdout and sys.stdout.isatty())

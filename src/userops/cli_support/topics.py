@@ -69,5 +69,6 @@ def _layouts() -> str:
         "  Recognised from the names of the columns; --layout NAME forces one, --layout none uses --map alone.",
         "",
     ]
-    lines += [f"  {layout.name:<24} {layout.kind:<8} {layout.source_url}" for layout in LAYOUTS]
+    known = {layout.name: layout for layout in reversed(LAYOUTS)}  # an export may have several headers
+    lines += [f"  {name:<24} {layout.kind:<8} {layout.source_url}" for name, layout in reversed(known.items())]
     return "\n".join(lines) + "\n"

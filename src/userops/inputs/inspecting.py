@@ -88,11 +88,18 @@ def _columns(table: RawTable, what: layouts.Recognition) -> pl.DataFrame:
     lines = []
     for column, dtype in table.schema.items():
         example = _example(table.head[column].drop_nulls())
-        lines.append((table.name, role_of.get(column), column, str(dtype), counted.get(column), example))
+        lines.append((table.name, role_of.get(column), column, _type(dtype), counted.get(column), example))
     schema = {
         "file": pl.String, "role": pl.String, "column": pl.String, "dtype": pl.String, "nulls": pl.Int64, "example": pl.String,
     }  # fmt: skip
     return pl.DataFrame(lines, schema=schema, orient="row")
+
+
+def _type(dtype: pl.DataType) -> str:
+    """A type as people write it: ``Datetime[us, Asia/Shanghai]``."""
+    if isinstance(dtype, pl.Datetime):
+        return f"Datetime[{dtype.time_unit}{f', {dtype.time_zone}' if dtype.time_zone else ''}]"
+    return str(dtype)
 
 
 def _example(values: pl.Series) -> str:

@@ -346,6 +346,8 @@ def _amount(group: _Group, options: ReadOptions, *, needed: bool) -> Reading | N
             ]
         )
     elif needed:
+        if layouts.recognise(group.first, layout=options.layout, mapping=options.mapping).kind == "events":
+            raise InputError.wrong_kind(group.first.name, "by its columns", "events", "orders")
         layouts.playing(group.what, "amount", group.first)
         return None
     else:
