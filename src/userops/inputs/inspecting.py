@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
@@ -53,11 +53,14 @@ def inspect(tables: Sequence[RawTable], options: ReadOptions) -> Result:
     A file that is no use yet (a column missing, a choice to make) is no error here: the warning says what to do.
     """
     known = [layouts.recognise(t, layout=options.layout, mapping=options.mapping) for t in tables]
-    rows = pl.concat([_columns(table, what) for table, what in zip(tables, known, strict=True)])
+    counts = [_counts(table) for table in tables]
+    rows = pl.concat(
+        [_columns(table, what, count.nulls) for table, what, count in zip(tables, known, counts, strict=True)]
+    )
     if len(tables) == 1:
         rows = rows.drop("file")
     kinds = list(dict.fromkeys(what.kind for what in known))
-    seen = _seen(tables, known, options)
+    seen = _seen(tables, known, [count.rows for count in counts], options)
     names = list(dict.fromkeys(what.layout for what in known))
     summary: dict[str, Any] = {
         "kind": kinds[0] if len(kinds) == 1 else "mixed",
@@ -79,16 +82,28 @@ def inspect(tables: Sequence[RawTable], options: ReadOptions) -> Result:
     return Result("inspect", rows, summary, provenance, views=_views(tables, rows, summary, seen))
 
 
-def _columns(table: RawTable, what: layouts.Recognition) -> pl.DataFrame:
-    role_of = {column: role for role, columns in what.roles.items() for column in columns}
+class _Counts(NamedTuple):
+    """How many rows a table has, and how many nulls each column."""
+
+    rows: int
+    nulls: dict[str, int]
+
+
+def _counts(table: RawTable) -> _Counts:
+    """Counted in one scan, without the columns that looking would blow up."""
     heavy = _too_heavy(table)
-    flat = [name for name in table.schema if name not in heavy]
-    nulls = collect(table.rows.select(pl.col(flat).null_count()), table.name).row(0) if flat else ()
-    counted = dict(zip(flat, nulls, strict=True))
+    looked_at = [name for name in table.schema if name not in heavy]
+    nulls = [pl.col(name).null_count().alias(f"nulls of {name}") for name in looked_at]
+    rows, *found = collect(table.rows.select(pl.len(), *nulls), table.name).row(0)
+    return _Counts(rows, dict(zip(looked_at, found, strict=True)))
+
+
+def _columns(table: RawTable, what: layouts.Recognition, nulls: dict[str, int]) -> pl.DataFrame:
+    role_of = {column: role for role, columns in what.roles.items() for column in columns}
     lines = []
     for column, dtype in table.schema.items():
         example = _example(table.head[column].drop_nulls())
-        lines.append((table.name, role_of.get(column), column, _type(dtype), counted.get(column), example))
+        lines.append((table.name, role_of.get(column), column, _type(dtype), nulls.get(column), example))
     schema = {
         "file": pl.String, "role": pl.String, "column": pl.String, "dtype": pl.String, "nulls": pl.Int64, "example": pl.String,
     }  # fmt: skip
@@ -130,13 +145,17 @@ def _too_heavy(table: RawTable) -> set[str]:
     return {name for name, (full, packed) in sizes.items() if full > BOMB_BYTES and full > BOMB_RATIO * packed}
 
 
-def _seen(tables: Sequence[RawTable], known: Sequence[layouts.Recognition], options: ReadOptions) -> _Seen:
+def _seen(
+    tables: Sequence[RawTable], known: Sequence[layouts.Recognition], heights: Sequence[int], options: ReadOptions
+) -> _Seen:
     """What became of the rows; tables of several kinds are looked at kind by kind."""
     by_kind: dict[layouts.Kind | None, list[int]] = {}
     for number, what in enumerate(known):
         by_kind.setdefault(what.kind, []).append(number)
     found = [
-        _seen_alike([tables[i] for i in numbers], [known[i] for i in numbers], kind, options)
+        _seen_alike(
+            [tables[i] for i in numbers], [known[i] for i in numbers], [heights[i] for i in numbers], kind, options
+        )
         for kind, numbers in by_kind.items()
     ]
     if len(found) == 1:
@@ -153,11 +172,16 @@ def _seen(tables: Sequence[RawTable], known: Sequence[layouts.Recognition], opti
 
 
 def _seen_alike(
-    tables: Sequence[RawTable], known: Sequence[layouts.Recognition], kind: layouts.Kind | None, options: ReadOptions
+    tables: Sequence[RawTable],
+    known: Sequence[layouts.Recognition],
+    heights: Sequence[int],
+    kind: layouts.Kind | None,
+    options: ReadOptions,
 ) -> _Seen:
     try:
         if kind == "orders":
-            return _as_orders(tables, options)
+            seen = _as_orders(tables, options)
+            return replace(seen, warnings=(*_choices(tables, known), *seen.warnings))
         if kind is not None:
             return _as_rows(tables, known, options)
         reason = Text(
@@ -168,11 +192,20 @@ def _seen_alike(
         said = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
         reason = Text(said, said)
     reports = []
-    for table, what in zip(tables, known, strict=True):
-        rows = collect(table.rows.select(pl.len()), table.name).item()
+    for table, what, rows in zip(tables, known, heights, strict=True):
         dropped = dict(table.dropped)
         reports.append(InputReport(table.name, what.layout, rows + sum(dropped.values()), rows, dropped))
     return _Seen(tuple(reports), warnings=(reason,))
+
+
+def _choices(tables: Sequence[RawTable], known: Sequence[layouts.Recognition]) -> list[Text]:
+    """The roles that several columns could play: an analysis that needs one will ask."""
+    asked = [
+        InputError.column_ambiguous(role, table.name, candidates)
+        for table, what in zip(tables, known, strict=True)
+        for role, candidates in what.open.items()
+    ]
+    return [Text(f"{problem.message}; {problem.hint}", f"{problem.message}; {problem.hint}") for problem in asked]
 
 
 def _as_orders(tables: Sequence[RawTable], options: ReadOptions) -> _Seen:
