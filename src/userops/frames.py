@@ -139,15 +139,16 @@ def orders(frame: pl.LazyFrame | pl.DataFrame, *, grain: Grain | None = None, as
     user_dtype = lazy.collect_schema()["user_id"]
     is_date = schema["ordered_at"] == pl.Date
     wall = at.cast(pl.Datetime("us")) if is_date else at.dt.replace_time_zone(None).dt.cast_time_unit("us")
-    reject = first_reason(
-        missing_user_id=missing(user, user_dtype),
-        placeholder_user_id=is_placeholder(user, user_dtype),
-        missing_time=at.is_null(),
-        missing_amount=amount.is_null(),
-        non_finite_amount=money.scaled(amount).is_null(),
-        **({"after_as_of": wall >= periods.end_of(as_of)} if as_of else {}),
-    )
-    raw = lazy.with_columns(reject=reject)
+    flaws = {
+        "missing_user_id": missing(user, user_dtype),
+        "placeholder_user_id": is_placeholder(user, user_dtype),
+        "missing_time": at.is_null(),
+        "missing_amount": amount.is_null(),
+        "non_finite_amount": money.scaled(amount).is_null(),
+    }
+    if as_of:
+        flaws["after_as_of"] = wall >= periods.end_of(as_of)
+    raw = lazy.with_columns(reject=first_reason(flaws))
     return Orders(
         rows=raw.with_columns(ordered_at=wall, amount=money.scaled(amount)),
         raw=raw,
@@ -166,11 +167,11 @@ def missing(user_id: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     return user_id.is_null() | (user_id.str.strip_chars() == "") if dtype == pl.String else user_id.is_null()
 
 
-def first_reason(**reasons: pl.Expr) -> pl.Expr:
-    """The ``reject`` code of each row: the first of ``reasons`` (name=condition) that holds, 0 where none does."""
+def first_reason(flaws: dict[str, pl.Expr]) -> pl.Expr:
+    """The ``reject`` code of each row: the first reason that holds, in the order of :data:`REASONS`; 0 where none does."""
     code = pl.lit(0, dtype=pl.UInt8)
-    for reason, holds in reversed(reasons.items()):
-        code = pl.when(holds).then(pl.lit(reject_code(reason), dtype=pl.UInt8)).otherwise(code)
+    for reason in sorted(flaws, key=reject_code, reverse=True):
+        code = pl.when(flaws[reason]).then(pl.lit(reject_code(reason), dtype=pl.UInt8)).otherwise(code)
     return code
 
 

@@ -186,7 +186,7 @@ def read_users_and_times(
     columns = {name: reading.value for name, reading in readings.items()}
     columns.setdefault("time", pl.lit(None, pl.Datetime("us")))
     notes = tuple(note for reading in readings.values() for note in reading.notes)
-    return _prepared(group.rows, readings).select(**columns, reject=_first_reason(flaws)), notes
+    return _prepared(group.rows, readings).select(**columns, reject=frames.first_reason(flaws)), notes
 
 
 # --- groups of tables -------------------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ def _read(group: _Group, options: ReadOptions, conditions: Iterable[filters.Cond
     kept = {name: _kept(group, name) for name in options.keep if name not in known and name != "source"}
     grain, grain_known, grain_notes = _grain(group, options)
 
-    reject = _first_reason(flaws)
+    reject = frames.first_reason(flaws)
     source = [pl.col(_SOURCE).alias("source")] if _SOURCE in group.rows.collect_schema() else []
     columns = [reading.value.alias(name) for name, reading in (known | kept).items()]
     names = list(group.first.schema)
@@ -279,14 +279,6 @@ def _prepared(rows: pl.LazyFrame, readings: dict[str, Reading]) -> pl.LazyFrame:
 def _common(dtypes: Sequence[pl.DataType]) -> pl.DataType:
     """The one type of all, or text."""
     return dtypes[0] if all(dtype == dtypes[0] for dtype in dtypes) else pl.String()
-
-
-def _first_reason(flaws: dict[str, pl.Expr]) -> pl.Expr:
-    """The code of the first reason that applies to a row, in the order of :data:`userops.frames.REASONS`; else 0."""
-    code = pl.lit(0, pl.UInt8)
-    for reason in sorted(flaws, key=frames.reject_code, reverse=True):
-        code = pl.when(flaws[reason]).then(pl.lit(frames.reject_code(reason), pl.UInt8)).otherwise(code)
-    return code
 
 
 def _time(group: _Group, options: ReadOptions, role: str) -> Reading:
