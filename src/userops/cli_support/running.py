@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -50,7 +51,9 @@ def run_command(act: Callable[..., int | None], common: Common, own: dict[str, A
     )
 
     def work() -> int | None:
+        since = time.perf_counter()
         with ExitStack() as stack:
+            stack.callback(lambda: talk.detail(f"took {time.perf_counter() - since:.2f} s"))
             run = Run(common, talk, stack, takes)
             run.check()
             try:
