@@ -28,7 +28,7 @@ MAX_DROPPED_ROWS = 100_000
 """Rows kept to be shown with --rejects; the count goes on beyond."""
 
 _CLOSE_QUOTES = 'close every quote, and write a quote inside a quoted cell twice ("")'
-_SHORTEN = "a line of text is one row; is this file made of lines?"
+_SHORTEN = "a line of text is one row; is this file made of lines, or does a quote stay open?"
 
 
 def opened(path: Path, compression: Compression | None) -> BinaryIO:
