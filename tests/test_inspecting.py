@@ -51,6 +51,12 @@ def test_orders(inspect: Inspect) -> None:
     assert (report.rows_read, report.rows_used, report.rejected) == (3, 2, {"missing_user_id": 1})
 
 
+def test_a_user_of_several_files_is_one(inspect: Inspect) -> None:
+    events = "user_id,event,time\nu1,view,2026-01-02 08:00:00\n{},buy,2026-01-03 09:00:00\n"
+    found = inspect(events.format("u2"), events.format("u3"))
+    assert (found.summary["kind"], found.summary["rows"], found.summary["users"]) == ("events", 4, 3)
+
+
 def test_events_and_users_are_looked_at_by_kind(inspect: Inspect) -> None:
     events = "user_id,event,time\nu1,view,2026-01-02 08:00:00\nu1,buy,2026-01-03 09:00:00\nu2,view,never\n"
     one = inspect(events)

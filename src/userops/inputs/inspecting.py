@@ -14,7 +14,7 @@ import polars as pl
 from userops import account, frames, partition
 from userops.collecting import collect
 from userops.errors import InputError
-from userops.inputs import layouts
+from userops.inputs import layouts, sniffing
 from userops.inputs.mapping import ReadOptions, read_users_and_times, to_orders
 from userops.results import (
     Block,
@@ -83,9 +83,9 @@ def inspect(tables: Sequence[RawTable], options: ReadOptions) -> Result:
 
 
 class _Counts(NamedTuple):
-    """How many rows a table has, and how many nulls each column."""
+    """How many rows a table has (None: not counted yet), and how many nulls each column."""
 
-    rows: int
+    rows: int | None
     nulls: dict[str, int]
 
 
@@ -93,6 +93,8 @@ def _counts(table: RawTable) -> _Counts:
     """Counted in one scan, without the columns that looking would blow up."""
     heavy = _too_heavy(table)
     looked_at = [name for name in table.schema if name not in heavy]
+    if not looked_at:
+        return _Counts(None, {})
     nulls = [pl.col(name).null_count().alias(f"nulls of {name}") for name in looked_at]
     rows, *found = collect(table.rows.select(pl.len(), *nulls), table.name).row(0)
     return _Counts(rows, dict(zip(looked_at, found, strict=True)))
@@ -125,7 +127,10 @@ def _example(values: pl.Series) -> str:
 
 
 def _too_heavy(table: RawTable) -> set[str]:
-    """Columns of a Parquet file that its footer says would blow up when read; their nulls stay unknown."""
+    """Columns whose nulls stay unknown: those of Parquet whose footer says they would blow up, all of large packed text."""
+    if table.with_number is not None and Path(table.name).is_file():
+        with Path(table.name).open("rb") as file:
+            return set(table.schema) if sniffing.container(file.read(16)) in ("gz", "zst") else set()
     if table.format != "parquet" or not Path(table.name).is_file():
         return set()
     import pyarrow as pa
@@ -146,7 +151,10 @@ def _too_heavy(table: RawTable) -> set[str]:
 
 
 def _seen(
-    tables: Sequence[RawTable], known: Sequence[layouts.Recognition], heights: Sequence[int], options: ReadOptions
+    tables: Sequence[RawTable],
+    known: Sequence[layouts.Recognition],
+    heights: Sequence[int | None],
+    options: ReadOptions,
 ) -> _Seen:
     """What became of the rows; tables of several kinds are looked at kind by kind."""
     by_kind: dict[layouts.Kind | None, list[int]] = {}
@@ -174,7 +182,7 @@ def _seen(
 def _seen_alike(
     tables: Sequence[RawTable],
     known: Sequence[layouts.Recognition],
-    heights: Sequence[int],
+    heights: Sequence[int | None],
     kind: layouts.Kind | None,
     options: ReadOptions,
 ) -> _Seen:
@@ -192,7 +200,8 @@ def _seen_alike(
         said = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
         reason = Text(said, said)
     reports = []
-    for table, what, rows in zip(tables, known, heights, strict=True):
+    for table, what, height in zip(tables, known, heights, strict=True):
+        rows = collect(table.rows.select(pl.len()), table.name).item() if height is None else height
         dropped = dict(table.dropped)
         reports.append(InputReport(table.name, what.layout, rows + sum(dropped.values()), rows, dropped))
     return _Seen(tuple(reports), warnings=(reason,))
@@ -225,25 +234,34 @@ def _as_orders(tables: Sequence[RawTable], options: ReadOptions) -> _Seen:
 
 
 def _as_rows(tables: Sequence[RawTable], known: Sequence[layouts.Recognition], options: ReadOptions) -> _Seen:
-    """Events and users: who and when, as far as the columns say."""
+    """Events and users: who and when, as far as the columns say; each table in one scan."""
     reports: list[InputReport] = []
-    ids: list[pl.LazyFrame] = []
     times: list[datetime] = []
     notes: list[Text] = []
+    ids: list[pl.LazyFrame] = []
+    users = 0
+    good = pl.col("reject") == 0
     for table, what in zip(tables, known, strict=True):
         rows, decided = read_users_and_times(table, what, options)
-        counts = collect(rows.group_by("reject").agg(pl.len(), pl.col("time").min().alias("first"), pl.col("time").max().alias("last")).sort("reject"), table.name)  # fmt: skip
-        rejected = dict(table.dropped) | {
-            frames.REASONS[code]: n
-            for code, n in counts.filter(pl.col("reject") != 0).select("reject", "len").iter_rows()
-        }
-        good = counts.filter(pl.col("reject") == 0)
-        used = int(good["len"].sum())
+        by_reason = [(pl.col("reject") == code).sum().alias(reason) for code, reason in enumerate(frames.REASONS)]
+        found = collect(
+            rows.select(
+                *by_reason,
+                users=pl.when(good).then("user_id").n_unique() - (~good).any().cast(pl.UInt32),
+                first=pl.when(good).then("time").min(),
+                last=pl.when(good).then("time").max(),
+            ),
+            table.name,
+        ).row(0, named=True)
+        rejected = dict(table.dropped) | {reason: found[reason] for reason in frames.REASONS[1:] if found[reason]}
+        used = found["ok"]
         reports.append(InputReport(table.name, what.layout, used + sum(rejected.values()), used, rejected))
-        times += [t for t in (*good["first"], *good["last"]) if t is not None]
+        times += [t for t in (found["first"], found["last"]) if t is not None]
+        users = found["users"]
         ids.append(frames.good(rows).select(pl.col("user_id").cast(pl.String)))
         notes += decided
-    users = collect(pl.concat(ids).select(pl.col("user_id").n_unique()), tables[0].name).item()
+    if len(tables) > 1:  # a user may be in several
+        users = collect(pl.concat(ids).select(pl.col("user_id").n_unique()), tables[0].name).item()
     return _Seen(tuple(reports), users, min(times, default=None), max(times, default=None), tuple(notes))
 
 
