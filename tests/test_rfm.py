@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from userops import frames, grids, partition, rfm
+from userops import account, frames, grids, partition, rfm, tables
 from userops.errors import InputError, UsageError
 
 
@@ -281,3 +281,28 @@ def test_rows_after_as_of_are_rejected() -> None:
 
 def test_partitions_follow_the_number_of_rows() -> None:
     assert [partition.count_for(n) for n in (None, 0, 12_500_000, 12_500_001, 50_000_000)] == [1, 1, 1, 3, 8]
+
+
+def test_beyond_the_limit_gaps_are_those_of_a_fixed_share_of_customers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The share is what the exact count gives for those customers alone, and the result says how many they are."""
+    many = orders(*((f"u{i}", 1 + (i * k) % 31, 5.0) for i in range(400) for k in range(1, 4)))
+    looked_at = many.filter(pl.col("user_id").hash(tables.USER_SEED) % rfm.GAPS_ONE_USER_IN == 0)
+    assert 5 < looked_at["user_id"].n_unique() < 80
+    exact = rfm.analyse(looked_at).summary
+    monkeypatch.setattr(rfm, "EXACT_GAPS_UP_TO", 0)
+    for partitions in (1, 8):
+        sampled = rfm.analyse(many, partitions=partitions).summary
+        assert sampled["gap_users_one_in"] == 16
+        assert (sampled["median_gap_days"], sampled["p80_gap_days"]) == (
+            exact["median_gap_days"],
+            exact["p80_gap_days"],
+        )
+
+
+def test_beyond_the_limit_repeated_order_ids_are_still_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account, "EXACT_UP_TO", 0)
+    once = orders(*((f"u{i}", 1, 5.0) for i in range(2_000))).with_row_index("order_id")
+    assert rfm.analyse(once).summary["orders"] == 2_000
+    with pytest.raises(InputError) as stop:
+        rfm.analyse(pl.concat([once, once.head(1_000)]))
+    assert "1,000 rows" in stop.value.message
