@@ -23,12 +23,20 @@ ORDER_IDS_ONE_IN = 64
 """The share of order ids that is looked at: a file where 300 rows repeat an id is missed once in a hundred times."""
 
 
+_REASONS, _NO_DAY = 256, -(1 << 31)
+"""In a key of day and reason: more than there are reasons, and the day of rows that do not count."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Rows by source and reason (``rows``: source, reject, currency, n, twice, amount, first, last), ready to be asked."""
+    """Rows by source, reason and day, ready to be asked.
+
+    ``rows``: ``source, reject, currency, day, n, twice, amount, first, last``; ``day`` counts from 1970-01-01 and is
+    null for rows that do not count.
+    """
 
     rows: pl.DataFrame
-    orders: frames.Orders
+    table: frames.Table
 
     @property
     def used(self) -> pl.DataFrame:
@@ -66,17 +74,22 @@ class Account:
         return self.used["last"].max()  # type: ignore[return-value]
 
     @property
+    def days(self) -> pl.DataFrame:
+        """The days with rows that count: ``day, n, last`` (rows, time of the last), sorted."""
+        return self.used.group_by("day").agg(pl.col("n").sum(), pl.col("last").max()).sort("day")
+
+    @property
     def currency(self) -> str | None:
         """The one currency of the rows that count, None where the file names none; several: InputError."""
         found = self.used.filter(pl.col("currency").is_not_null()).sort("n", "currency", descending=[True, False])
         names = found["currency"].unique(maintain_order=True).to_list()
         if len(names) > 1:
-            raise InputError.mixed_currencies(self.orders.name, names)
+            raise InputError.mixed_currencies(self.table.name, names)
         return names[0] if names else None
 
     def twice_warning(self) -> Text | None:
         """That some times exist twice, the clocks having gone back; they were taken as the earlier ones."""
-        n, zone = int(self.used["twice"].sum()), self.orders.wall_zone
+        n, zone = int(self.used["twice"].sum()), self.table.wall_zone
         if not n:
             return None
         return Text(
@@ -87,7 +100,7 @@ class Account:
     def reports(self) -> tuple[InputReport, ...]:
         """One report per input: rows read, used, and rejected by reason."""
         reports = []
-        for number, source in enumerate(self.orders.sources):
+        for number, source in enumerate(self.table.sources):
             here = self.rows.filter(pl.col("source") == number)
             counted = here.filter(pl.col("reject") != 0).group_by("reject").agg(pl.col("n").sum()).sort("reject")
             rejected = dict(source.rows_dropped_at_reading)
@@ -104,35 +117,37 @@ class Account:
                 for reason, n in report.rejected.items():
                     totals[reason] = totals.get(reason, 0) + n
             if not totals:
-                raise InputError.empty(self.orders.name)
+                raise InputError.empty(self.table.name)
             reasons = "; ".join(f"{n:,} × {frames.REASON_TEXTS[reason].en}" for reason, n in totals.items())
-            raise InputError.no_usable_rows(self.orders.name, reasons)
+            raise InputError.no_usable_rows(self.table.name, reasons)
 
 
-def reduce(orders: frames.Orders) -> partition.Reduce:
+def reduce(table: frames.Table) -> partition.Reduce:
     """The reduce whose table :class:`Account` holds."""
-    source = pl.col("source") if len(orders.sources) > 1 else pl.lit(0, dtype=pl.UInt16)
-    currency = pl.col("currency").cast(pl.String) if orders.has_currency else pl.lit(None, dtype=pl.String)
-    amount = pl.col("amount") if orders.has_amount else pl.lit(0, dtype=pl.Int64)
-    at, zone = pl.col("ordered_at"), orders.wall_zone
+    source = pl.col("source") if len(table.sources) > 1 else pl.lit(0, dtype=pl.UInt16)
+    currency = pl.col("currency").cast(pl.String) if table.has_currency else pl.lit(None, dtype=pl.String)
+    amount = pl.col("amount") if table.has_amount else pl.lit(0, dtype=pl.Int64)
+    at, zone, reject = pl.col(table.time), table.wall_zone, pl.col("reject")
     twice = periods.was_twice(at, zone).sum().cast(pl.Int64) if zone else pl.lit(0, dtype=pl.Int64)
-    keys: list[pl.Expr] = [pl.col("reject")]
-    if len(orders.sources) > 1:
-        keys.append(source)
-    if orders.has_currency:
-        keys.append(currency.alias("currency"))
+    day = tables.day(at.to_physical()).cast(pl.Int64)
+    key = pl.when(reject == 0).then(day * _REASONS).otherwise(_NO_DAY * _REASONS + reject)  # one key groups faster
+    apart = [source] if len(table.sources) > 1 else []
+    apart += [currency.alias("currency")] if table.has_currency else []
 
     def count(rows: pl.LazyFrame) -> pl.LazyFrame:
-        counted = rows.group_by(keys).agg(
+        counted = rows.group_by(key.alias("key"), *apart).agg(
             n=pl.len().cast(pl.Int64), twice=twice, amount=amount.sum(), first=at.min(), last=at.max()
         )
-        if len(orders.sources) == 1:
+        if len(table.sources) == 1:
             counted = counted.with_columns(source=source)
-        if not orders.has_currency:
+        if not table.has_currency:
             counted = counted.with_columns(currency=currency)
-        return counted.select("source", "reject", "currency", "n", "twice", "amount", "first", "last")
+        day = pl.col("key") // _REASONS
+        return counted.with_columns(
+            reject=(pl.col("key") % _REASONS).cast(pl.UInt8), day=pl.when(day != _NO_DAY).then(day.cast(pl.Int32))
+        ).select("source", "reject", "currency", "day", "n", "twice", "amount", "first", "last")
 
-    return partition.Reduce(count, keys=("source", "reject", "currency"), earliest=("first",), latest=("last",))
+    return partition.Reduce(count, keys=("source", "reject", "currency", "day"), earliest=("first",), latest=("last",))
 
 
 def sampled_order_ids(orders: frames.Orders) -> partition.Reduce:
@@ -159,66 +174,59 @@ def refuse_repeated_order_ids(orders: frames.Orders, rows: int, sample: pl.Serie
         raise InputError.repeated_order_ids(orders.name, repeated)
 
 
-def exact_copies(orders: frames.Orders, rows: int) -> int | None:
+def exact_copies(table: frames.Table, rows: int) -> int | None:
     """How many rows are copies of an earlier one in every column; None when there are too many rows to look."""
     if rows > EXACT_UP_TO:
         return None
     every = pl.struct(pl.all().exclude("reject", "source")).hash(tables.USER_SEED)
-    kept = orders.raw.filter(pl.col("reject") == 0).select(row=every)
-    counts = collect_all([kept.select(pl.len(), distinct=pl.col("row").n_unique())], orders.name)[0]
+    kept = table.raw.filter(pl.col("reject") == 0).select(row=every)
+    counts = collect_all([kept.select(pl.len(), distinct=pl.col("row").n_unique())], table.name)[0]
     return int(counts["len"][0] - counts["distinct"][0])
 
 
-def latest_day(account: Account, last_days: pl.Series) -> date:
+def latest_day(books: Account) -> date:
     """The date of the latest row that counts: the default as-of.
 
-    ``last_days``: each user's last day, as a check: a lone row far beyond all others (a typing error such as 2062) is
-    an InputError, since every recency would be wrong by decades.
+    Lone rows far beyond all others (a typing error such as 2062) are an InputError, since every recency would be wrong
+    by decades.
     """
-    account.require_rows()
-    last = account.last_time
-    assert last is not None  # a row that counts has a time
-    others = last_days.filter(last_days < last.date()).unique().sort()
-    if others.len() >= 3:
-        spacing = max(1, int(others.diff().drop_nulls().dt.total_days().median() or 1))  # type: ignore[arg-type] # a number
-        far = max(90, 20 * spacing)
-        alone = int((last_days >= last.date()).sum())
-        if (last.date() - others[-1]).days > far and alone <= max(1, last_days.len() // 1000):
-            before = _day_before(last.date(), account.orders)
-            if (last.date() - before).days > far:
-                raise InputError.lone_future_row(account.orders.name, last.date().isoformat(), before.isoformat())
-    return last.date()
+    books.require_rows()
+    days = books.days
+    last, lone = days["day"][-1], days["n"][-1] <= max(1, books.rows_used // 1000)
+    if lone and days.height >= 4:
+        gaps = days["day"].diff().drop_nulls()
+        far = max(90, 20 * int(gaps[:-1].median() or 1))  # type: ignore[arg-type] # a number
+        if gaps[-1] > far:
+            raise InputError.lone_future_row(
+                books.table.name, _date(last).isoformat(), _date(days["day"][-2]).isoformat()
+            )
+    return _date(last)
 
 
-def _day_before(day: date, orders: frames.Orders) -> date:
-    """The last day with rows before ``day``: its users have earlier rows too."""
-    earlier = frames.good(orders.rows).select(pl.col("ordered_at").filter(pl.col("ordered_at").dt.date() < day).max())
-    found: date = collect_all([earlier], orders.name)[0]["ordered_at"].dt.date()[0]
-    return found
+def _date(day: int) -> date:
+    return date.fromordinal(day + date(1970, 1, 1).toordinal())
 
 
-def cut_short(as_of: date, last_times: pl.Series) -> Text | None:
+def cut_short(books: Account, as_of: date) -> Text | None:
     """A warning when the last day looks unfinished: its rows end hours before those of the four weeks before.
 
-    ``last_times``: each user's last order time. Days of fewer than three users say nothing.
+    Days of fewer than three rows say nothing.
     """
-    day, clock = pl.col("at").dt.date(), (pl.col("at") - pl.col("at").dt.truncate("1d")).dt.total_minutes()
-    days = (
-        last_times.to_frame("at").filter(day.is_between(pl.lit(as_of).dt.offset_by("-28d"), pl.lit(as_of)))
-        .group_by(day.alias("day")).agg(users=pl.len(), end=clock.max()).filter(pl.col("users") >= 3).sort("day")
-    )  # fmt: skip
-    before = days.filter(pl.col("day") < as_of)["end"]
-    today = days.filter(pl.col("day") == as_of)["end"]
-    if before.len() < 5 or today.is_empty():
+    today = periods.epoch_day(as_of)
+    clock = pl.col("last").dt.hour().cast(pl.Int32) * 60 + pl.col("last").dt.minute()
+    days = books.days.filter(pl.col("n") >= 3).select("day", end=clock)
+    before = days.filter(pl.col("day").is_between(today - 28, today - 1))["end"]
+    this = days.filter(pl.col("day") == today)["end"]
+    if before.len() < 5 or this.is_empty():
         return None
-    usual, end = int(before.median()), int(today[0])  # type: ignore[arg-type] # not empty
+    usual, end = int(before.median()), int(this[0])  # type: ignore[arg-type] # not empty
     if usual - end < 180:
         return None
     eve = as_of.fromordinal(as_of.toordinal() - 1).isoformat()
     at, late = f"{end // 60:02}:{end % 60:02}", f"{usual // 60:02}:{usual % 60:02}"
     return Text(
-        f"{as_of} looks cut short: its last order is at {at}, other days end about {late}; --as-of {eve} leaves it out",
-        f"{as_of} 的数据可能不完整:最后一单在 {at},其他日子约到 {late};可用 --as-of {eve} 排除该日",
+        f"{as_of} looks cut short: its last row is at {at}, other days end about {late}; --as-of {eve} leaves it out",
+        f"{as_of} 的数据可能不完整:最后一行在 {at},其他日子约到 {late};可用 --as-of {eve} 排除该日",
     )
 
 

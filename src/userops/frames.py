@@ -4,12 +4,17 @@
 
 ==============  ==================================================================================
 ``user_id``     String or an integer type; null only in rejected rows
-``ordered_at``  Datetime[us] without zone: the wall clock of the analysis time zone
+``ordered_at``  Datetime[us] without zone: the wall clock of the analysis time zone, for calendars
+``instant``     Datetime[us] without zone: the same moment in UTC, for what elapses
 ``amount``      Int64, exact money (:mod:`userops.money`); absent when the file has none
 ``order_id``    String or integer, when the file has one
 ``currency``    String, when the file has one
+``ingested_at`` Datetime[us], wall clock like ``ordered_at``: when the row arrived, when the file tells
 ``reject``      UInt8: 0 for a row that counts, else the reason (:data:`REASONS`)
 ==============  ==================================================================================
+
+``Events.rows`` likewise: ``user_id``, ``event`` (String), ``time`` (wall clock), ``instant``, ``ingested_at`` when the
+file has it, ``reject``;
 
 and any further columns that were asked for (``keep``), under the names they were asked by. Rejected rows stay in
 the frame until they are counted; :func:`good` leaves the others.
@@ -19,7 +24,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import ClassVar, Literal
 
 import polars as pl
 
@@ -34,15 +39,19 @@ REASONS: tuple[str, ...] = (
     "missing_time",
     "unreadable_time",
     "nonexistent_time",
+    "missing_event",
     "missing_amount",
     "unreadable_amount",
     "non_finite_amount",
     "not_an_order",
+    "not_an_event",
     "filtered_out",
     "not_in_user_list",
     "after_as_of",
+    "not_yet_known",
     "too_many_cells",
     "duplicate_row",
+    "duplicate_event",
 )
 """Why a row does not count; the index is the code in ``reject``. The first that applies wins, in this order."""
 
@@ -52,15 +61,19 @@ REASON_TEXTS: dict[str, Text] = {
     "missing_time": Text("no time", "缺少时间"),
     "unreadable_time": Text("time cannot be read", "时间无法解析"),
     "nonexistent_time": Text("time skipped by daylight saving", "夏令时跳过的时间"),
+    "missing_event": Text("no event name", "缺少事件名"),
     "missing_amount": Text("no amount", "缺少金额"),
     "unreadable_amount": Text("amount cannot be read", "金额无法解析"),
     "non_finite_amount": Text("amount is NaN or infinite", "金额为 NaN 或无穷"),
     "not_an_order": Text("not an order (cancelled, closed, voided)", "非有效订单(取消、关闭、作废)"),
+    "not_an_event": Text("not an event (a profile, another type of row)", "非事件行(用户属性等)"),
     "filtered_out": Text("left out by --where", "被 --where 排除"),
     "not_in_user_list": Text("not in --only-users", "不在 --only-users 名单中"),
     "after_as_of": Text("after the as-of date", "晚于统计截止日"),
+    "not_yet_known": Text("not yet known (arrived after --known-by)", "当时尚未到达(晚于 --known-by)"),
     "too_many_cells": Text("more cells than the header", "列数多于表头"),
     "duplicate_row": Text("exact copy, dropped by --drop-duplicates", "完全重复,被 --drop-duplicates 去除"),
+    "duplicate_event": Text("sent again under the same event id", "事件ID重复"),
 }
 
 PLACEHOLDER_IDS: tuple[str, ...] = (
@@ -82,29 +95,29 @@ class Source:
     rows_dropped_at_reading: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """Orders, or lines of orders, of any number of files, as one lazy table in canonical columns.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows of any number of files as one lazy table in canonical columns: what :class:`Orders` and :class:`Events` share.
 
-    ``grain``: ``line`` when rows are items of orders (fold by ``order_id``); ``order`` when one row is one order.
-    ``grain_known``: False when nothing but the ids themselves can tell; a repeated id must then stop the run.
     ``source`` (column, UInt16) says which of ``sources`` a row came from; absent when there is one only.
     ``raw``: the rows as they were read, every column, with ``reject`` beside: for ``--rejects``.
     ``user_id_dtype``: what the file held, for output that must join with it again.
+    ``has_amount``, ``has_currency``, ``has_ingested_at``: whether those columns are there.
     ``wall_zone``: the zone whose clocks the times were read from, where it changes its clocks: some may exist twice.
     ``size``: how many rows there are, where the files tell without being read.
     ``notes``: what was decided while reading, for people.
     """
 
+    time: ClassVar[str]
+    """The column that says when."""
+
     rows: pl.LazyFrame
     raw: pl.LazyFrame
     sources: tuple[Source, ...]
-    grain: Grain
-    grain_known: bool
-    has_amount: bool
-    has_order_id: bool
-    has_currency: bool
     user_id_dtype: pl.DataType
+    has_amount: bool = False
+    has_currency: bool = False
+    has_ingested_at: bool = False
     wall_zone: str | None = None
     size: int | None = None
     notes: tuple[Text, ...] = ()
@@ -116,6 +129,35 @@ class Orders:
         return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders(Table):
+    """Orders, or lines of orders.
+
+    ``grain``: ``line`` when rows are items of orders (fold by ``order_id``); ``order`` when one row is one order.
+    ``grain_known``: False when nothing but the ids themselves can tell; a repeated id must then stop the run.
+    """
+
+    time = "ordered_at"
+
+    grain: Grain
+    grain_known: bool
+    has_order_id: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events(Table):
+    """Events: who did what and when."""
+
+    time = "time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Users(Table):
+    """Users: when they signed up (null where nobody knows), and what else is known of them."""
+
+    time = "signed_up_at"
+
+
 def orders(frame: pl.LazyFrame | pl.DataFrame, *, grain: Grain | None = None, as_of: date | None = None) -> Orders:
     """Orders from a frame that has our column names already: ``user_id, ordered_at, amount`` (``order_id, currency``).
 
@@ -124,33 +166,15 @@ def orders(frame: pl.LazyFrame | pl.DataFrame, *, grain: Grain | None = None, as
     after ``as_of``. Other columns stay.
     Raises InputError where a column is missing or of the wrong kind.
     """
-    lazy = frame.lazy()
-    schema = lazy.collect_schema()
-    for role in ("user_id", "ordered_at", "amount"):
-        if role not in schema:
-            raise InputError.column_missing(role, "the frame", schema.names())
-    if not schema["ordered_at"].is_temporal():
-        raise InputError.wrong_dtype("ordered_at", str(schema["ordered_at"]), "a Date or Datetime")
+    lazy, schema, user_id_dtype = _checked(frame, ("user_id", "ordered_at", "amount"), "ordered_at")
     if not schema["amount"].is_numeric():
         raise InputError.wrong_dtype("amount", str(schema["amount"]), "a number")
-    if not (schema["user_id"] == pl.String or schema["user_id"].is_integer()):
-        lazy = lazy.with_columns(pl.col("user_id").cast(pl.String))
-    user, at, amount = pl.col("user_id"), pl.col("ordered_at"), pl.col("amount")
-    user_dtype = lazy.collect_schema()["user_id"]
-    is_date = schema["ordered_at"] == pl.Date
-    wall = at.cast(pl.Datetime("us")) if is_date else at.dt.replace_time_zone(None).dt.cast_time_unit("us")
-    flaws = {
-        "missing_user_id": missing(user, user_dtype),
-        "placeholder_user_id": is_placeholder(user, user_dtype),
-        "missing_time": at.is_null(),
-        "missing_amount": amount.is_null(),
-        "non_finite_amount": money.scaled(amount).is_null(),
-    }
-    if as_of:
-        flaws["after_as_of"] = wall >= periods.end_of(as_of)
+    amount = pl.col("amount")
+    flaws, clocks = _users_and_times(schema, "ordered_at", as_of)
+    flaws |= {"missing_amount": amount.is_null(), "non_finite_amount": money.scaled(amount).is_null()}
     raw = lazy.with_columns(reject=first_reason(flaws))
     return Orders(
-        rows=raw.with_columns(ordered_at=wall, amount=money.scaled(amount)),
+        rows=raw.with_columns(**clocks, amount=money.scaled(amount)),
         raw=raw,
         sources=(Source("the frame", "canonical", {}),),
         grain=grain or "order",
@@ -158,13 +182,77 @@ def orders(frame: pl.LazyFrame | pl.DataFrame, *, grain: Grain | None = None, as
         has_amount=True,
         has_order_id="order_id" in schema,
         has_currency="currency" in schema,
-        user_id_dtype=schema["user_id"],
+        has_ingested_at="ingested_at" in schema,
+        user_id_dtype=user_id_dtype,
     )
+
+
+def events(frame: pl.LazyFrame | pl.DataFrame, *, as_of: date | None = None) -> Events:
+    """Events from a frame that has our column names already: ``user_id, event, time``.
+
+    ``time`` as ``ordered_at`` of :func:`orders`. Rows without an id, an event or a time are rejected, not dropped
+    unseen, and so are those after ``as_of``. Other columns stay.
+    Raises InputError where a column is missing or of the wrong kind.
+    """
+    lazy, schema, user_id_dtype = _checked(frame, ("user_id", "event", "time"), "time")
+    lazy = lazy.with_columns(pl.col("event").cast(pl.String))
+    flaws, clocks = _users_and_times(schema, "time", as_of)
+    flaws["missing_event"] = missing(pl.col("event"), pl.String())
+    raw = lazy.with_columns(reject=first_reason(flaws))
+    return Events(
+        rows=raw.with_columns(**clocks),
+        raw=raw,
+        sources=(Source("the frame", "canonical", {}),),
+        has_ingested_at="ingested_at" in schema,
+        user_id_dtype=user_id_dtype,
+    )
+
+
+def _checked(
+    frame: pl.LazyFrame | pl.DataFrame, needed: tuple[str, ...], time: str
+) -> tuple[pl.LazyFrame, pl.Schema, pl.DataType]:
+    """The frame with usable ids, its schema, and the type the ids had; InputError where it lacks what is ``needed``."""
+    lazy = frame.lazy()
+    schema = lazy.collect_schema()
+    for role in needed:
+        if role not in schema:
+            raise InputError.column_missing(role, "the frame", schema.names())
+    if not schema[time].is_temporal():
+        raise InputError.wrong_dtype(time, str(schema[time]), "a Date or Datetime")
+    user_id = schema["user_id"]
+    if not (user_id == pl.String or user_id.is_integer()):
+        lazy = lazy.with_columns(pl.col("user_id").cast(pl.String))
+    return lazy, lazy.collect_schema(), user_id
+
+
+def _users_and_times(schema: pl.Schema, time: str, as_of: date | None) -> tuple[dict[str, pl.Expr], dict[str, pl.Expr]]:
+    """What may be wrong with ids and times, and the two clocks of a row."""
+    user, at, dtype = pl.col("user_id"), pl.col(time), schema[time]
+    wall = at.cast(pl.Datetime("us")) if dtype == pl.Date else at.dt.replace_time_zone(None).dt.cast_time_unit("us")
+    zoned = getattr(dtype, "time_zone", None) is not None
+    flaws = {
+        "missing_user_id": missing(user, schema["user_id"]),
+        "placeholder_user_id": is_placeholder(user, schema["user_id"]),
+        "missing_time": at.is_null(),
+    }
+    if as_of:
+        flaws["after_as_of"] = wall >= periods.end_of(as_of)
+    return flaws, {time: wall, "instant": periods.wall_clock(at, "UTC") if zoned else wall}
 
 
 def missing(user_id: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """True where there is no id: null, or blank text."""
-    return user_id.is_null() | (user_id.str.strip_chars() == "") if dtype == pl.String else user_id.is_null()
+    if dtype != pl.String:
+        return user_id.is_null()
+    return user_id.is_null() | user_id.map_batches(_blank, return_dtype=pl.Boolean, is_elementwise=True)
+
+
+def _blank(ids: pl.Series) -> pl.Series:
+    """True for blank text; stripping is dear, so only batches with text that begins or ends like a blank are stripped."""
+    suspect = ids < "!"
+    if not suspect.any() and (ids.max() or "") < "\x7f":  # type: ignore[operator] # text
+        return suspect
+    return ids.str.strip_chars() == ""
 
 
 def first_reason(flaws: dict[str, pl.Expr]) -> pl.Expr:

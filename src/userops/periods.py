@@ -1,4 +1,4 @@
-"""Calendar arithmetic: time zones.
+"""Calendar arithmetic: time zones, days, weeks and months.
 
 Inside userops a time is the wall clock of the analysis time zone, without a zone (:mod:`userops.frames`).
 """
@@ -9,6 +9,7 @@ import zoneinfo
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from typing import Literal, get_args
 
 import polars as pl
 
@@ -107,3 +108,73 @@ def start_of_day(day: date) -> int:
 def end_of_day(day: date) -> int:
     """The first microsecond after a day: what lies before it belongs to the day or earlier."""
     return start_of_day(day) + MICROSECONDS_A_DAY
+
+
+# --- days, weeks, months as whole numbers -----------------------------------------------------------------------------
+
+Grain = Literal["day", "week", "month"]
+WeekStart = Literal["monday", "sunday"]
+
+GRAINS: tuple[Grain, ...] = get_args(Grain)
+
+_WEEK_SHIFT: dict[WeekStart, int] = {"monday": 3, "sunday": 4}
+"""1970-01-01 was a Thursday: day 3 of a week that begins on Monday, day 4 of one that begins on Sunday."""
+
+
+def index(day: pl.Expr, grain: Grain, week_start: WeekStart = "monday") -> pl.Expr:
+    """The number of the period a day (days since 1970-01-01) lies in; periods of one grain count up by one.
+
+    Days as they are, weeks since the one of 1970-01-01, months since January of year 0. Int32; null for null and for
+    days outside 1900 to 2262.
+    """
+    if grain == "day":
+        return day
+    if grain == "week":
+        return (day + _WEEK_SHIFT[week_start]) // 7
+    return pl.lit(_months()).gather(day - epoch_day(FIRST_DAY), null_on_oob=True)
+
+
+@cache
+def _months() -> pl.Series:
+    """The month of every day from FIRST_DAY on: looking it up is several times as fast as reading it off a calendar."""
+    days = pl.date_range(FIRST_DAY, END, closed="left", eager=True)
+    return days.dt.year() * 12 + days.dt.month().cast(pl.Int32) - 1
+
+
+def bit(day: pl.Expr, grain: Grain, week_start: WeekStart = "monday") -> pl.Expr:
+    """A single bit for the period of a day, UInt64: bit ``index % 64``, so that 64 periods in a row have one each."""
+    return pl.lit(_bits(grain, week_start)).gather(day - epoch_day(FIRST_DAY), null_on_oob=True)
+
+
+@cache
+def _bits(grain: Grain, week_start: WeekStart) -> pl.Series:
+    days = pl.int_range(epoch_day(FIRST_DAY), epoch_day(END), dtype=pl.Int32, eager=True)
+    place = (index(pl.lit(days), grain, week_start) % 64).cast(pl.UInt32)
+    return pl.select(pl.lit(2, pl.UInt64).pow(place)).to_series()
+
+
+def index_of(day: date, grain: Grain, week_start: WeekStart = "monday") -> int:
+    """:func:`index` of one day."""
+    if grain == "month":
+        return day.year * 12 + day.month - 1
+    return epoch_day(day) if grain == "day" else (epoch_day(day) + _WEEK_SHIFT[week_start]) // 7
+
+
+def first_day(number: int, grain: Grain, week_start: WeekStart = "monday") -> date:
+    """The day a period begins with."""
+    if grain == "month":
+        return date(number // 12, number % 12 + 1, 1)
+    days = number if grain == "day" else number * 7 - _WEEK_SHIFT[week_start]
+    return date(1970, 1, 1) + timedelta(days=days)
+
+
+def first_days(number: pl.Expr, grain: Grain, week_start: WeekStart = "monday") -> pl.Expr:
+    """:func:`first_day` of a column: Date."""
+    if grain == "month":
+        return pl.date(number // 12, number % 12 + 1, 1)
+    return (number if grain == "day" else number * 7 - _WEEK_SHIFT[week_start]).cast(pl.Int32).cast(pl.Date)
+
+
+def last_complete(as_of: date, grain: Grain, week_start: WeekStart = "monday") -> int:
+    """The last period that is over at the end of ``as_of``."""
+    return index_of(as_of + timedelta(days=1), grain, week_start) - 1

@@ -1,7 +1,7 @@
 """The base of every result: a main table, a flat summary, and where the numbers came from.
 
 An analysis computes; it never draws. What a person should look at is described by plain blocks
-(:class:`TableBlock`, :class:`HeatBlock`, :class:`FactsBlock`, :class:`NotesBlock`), and each renderer in
+(:class:`TableBlock`, :class:`HeatBlock`, :class:`ChartBlock`, :class:`FactsBlock`, :class:`NotesBlock`), and each renderer in
 ``outputs`` draws the same blocks its own way. Words come in both languages (:class:`Text`); keys are English.
 """
 
@@ -12,23 +12,16 @@ from typing import Any, Literal
 
 import polars as pl
 
-Lang = Literal["en", "zh"]
+from userops.texts import Lang, Text
+
+__all__ = [
+    "Block", "ChartBlock", "Column", "FactsBlock", "HeatBlock", "InputReport", "Kind", "Lang", "NotesBlock", "Provenance",
+    "Result", "Series", "TableBlock", "Text",
+]  # fmt: skip
 
 Kind = Literal["text", "date", "count", "number", "money", "share", "days", "score"]
 """How a value is to be shown: ``count`` 4,339 · ``number`` 4.27 · ``money`` 8,310,477.05 · ``share`` 21.9 %
 (values are fractions of 1) · ``days`` 12.5 · ``score`` 1-5 · ``date`` ISO · ``text`` as it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A label or a sentence in English and Chinese."""
-
-    en: str
-    zh: str
-
-    def __call__(self, lang: Lang) -> str:
-        """What a reader of ``lang`` is told."""
-        return self.zh if lang == "zh" else self.en
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +58,13 @@ class TableBlock:
 
 @dataclass(frozen=True, slots=True)
 class HeatBlock:
-    """A grid of numbers, shaded by size: ``values[row][column]``; None is an empty cell."""
+    """A grid of numbers, shaded by size: ``values[row][column]``; None is an empty cell.
+
+    ``lead``: a number before each row that is not shaded (the size of a cohort), under ``lead_title``; None shows
+    nothing. ``unfinished[row][column]``: cells whose period is not over, marked as such and not to be trusted yet.
+    ``total_row``: the last row is an average or total, set apart. ``shade_from``: the first column that is shaded (a
+    first column that is 100 % throughout says nothing and would pale the rest).
+    """
 
     title: Text
     row_title: Text
@@ -74,6 +73,35 @@ class HeatBlock:
     column_labels: tuple[Text, ...]
     values: tuple[tuple[float | None, ...], ...]
     kind: Kind = "count"
+    lead_title: Text | None = None
+    lead: tuple[int | None, ...] = ()
+    unfinished: tuple[tuple[bool, ...], ...] = ()
+    total_row: bool = False
+    shade_from: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One run of numbers of a chart; None is a gap."""
+
+    label: Text
+    values: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChartBlock:
+    """Numbers along a line of periods: ``lines``, or ``stacked`` bars (values below zero hang below the line).
+
+    Every series has one value per label of ``x_labels`` (ISO dates or numbers). ``unfinished``: from this place on
+    the periods are not over; None: all are.
+    """
+
+    title: Text
+    x_labels: tuple[str, ...]
+    series: tuple[Series, ...]
+    kind: Kind = "count"
+    shape: Literal["lines", "stacked"] = "lines"
+    unfinished: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +120,7 @@ class NotesBlock:
     tone: Literal["plain", "warning"] = "plain"
 
 
-Block = TableBlock | HeatBlock | FactsBlock | NotesBlock
+Block = TableBlock | HeatBlock | ChartBlock | FactsBlock | NotesBlock
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,10 +156,7 @@ def analyse(
     books.require_rows()
     if "order_ids" in small:
         account.refuse_repeated_order_ids(table, books.rows_used, small["order_ids"]["id"])
-    last = small["users"]["last_order"].drop_nulls().cast(pl.Datetime("us"))
-    as_of = settings.as_of or account.latest_day(books, last.dt.date())
-    cut_short = account.cut_short(as_of, last)
-    del last  # millions of customers: what is done with goes, before the next copy is made
+    as_of = settings.as_of or account.latest_day(books)
     scored = _score(small.pop("users"), as_of, settings)
     gaps, one_user_in = small["gaps"], GAPS_ONE_USER_IN
     if books.rows_used <= EXACT_GAPS_UP_TO:
@@ -167,7 +164,7 @@ def analyse(
         gaps, one_user_in = partition.run(table.rows, exact, what=table.name, partitions=partitions)["gaps"], 1
     warnings = [
         books.twice_warning(),
-        cut_short,
+        account.cut_short(books, as_of),
         account.copies_warning(account.exact_copies(table, books.rows_used)),
     ]
     story = Story(settings, books, as_of, scored, gaps, one_user_in)

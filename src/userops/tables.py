@@ -1,4 +1,4 @@
-"""Small tables that several analyses share: orders folded from lines, the summary of every user, order gaps.
+"""Small tables that several analyses share: orders folded from lines, user summaries, order gaps, visits.
 
 All are reduces (:mod:`userops.partition`): rows of whole users in, a small table out.
 """
@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 import polars as pl
 
-from userops.periods import MICROSECONDS_A_DAY
+from userops import frames, periods
+from userops.periods import MICROSECONDS_A_DAY, Grain, WeekStart, end_of_day, start_of_day
 
 USER_SEED = 7
 """Seed of the hash that stands in for a user id while grouping."""
 
 
 _APART = 1 << 32
-"""How far apart two users lie in a key of user and day: more than any two days."""
+"""How far apart two users lie in a key of user and day (or period): more than any two days."""
 
 
 def day(physical: pl.Expr) -> pl.Expr:
@@ -47,7 +49,7 @@ def order_rows(rows: pl.LazyFrame, *, within: Sequence[pl.Expr], lines: bool) ->
 
 
 def fold_lines(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per order from one row per item: ``user_id, ordered_at, amount``, plus ``is_order``.
+    """One row per order from one row per item: ``user_id, ordered_at, instant, amount``, plus ``is_order``.
 
     An order is dated by its earliest line that is not negative and worth the sum of its lines; without such a line it
     is a refund (``ordered_at`` is then the refund's own time). Rows without an order id stand for themselves.
@@ -58,12 +60,13 @@ def fold_lines(rows: pl.LazyFrame) -> pl.LazyFrame:
         .group_by("user_id", "order_id")
         .agg(
             pl.coalesce(pl.when(sale).then("ordered_at").min(), pl.col("ordered_at").min()),
+            pl.coalesce(pl.when(sale).then("instant").min(), pl.col("instant").min()),
             pl.col("amount").sum(),
             is_order=sale.any(),
         )
     )
     alone = rows.filter(pl.col("order_id").is_null())
-    columns = ("user_id", "ordered_at", "amount", "is_order")
+    columns = ("user_id", "ordered_at", "instant", "amount", "is_order")
     return pl.concat([named.select(columns), alone.with_columns(is_order=sale).select(columns)])
 
 
@@ -107,8 +110,108 @@ def order_gaps(orders: OrderRows, *, one_user_in: int = 1) -> pl.LazyFrame:
     return of_one_user.group_by(pl.col("gap_days").cast(pl.Int32)).agg(n=pl.len().cast(pl.Int64))
 
 
-def first_value(rows: pl.LazyFrame, column: str) -> pl.LazyFrame:
-    """The value each user had first: ``user, <column>``. Of several at that very time, the smallest; nulls are passed over."""
-    first = pl.col("ordered_at") == pl.col("ordered_at").min()
+def first_value(rows: pl.LazyFrame, column: str, *, time: str = "ordered_at", hashed: bool = False) -> pl.LazyFrame:
+    """The value each user had first: ``user, <column>``. Of several at that very time, the smallest; nulls are passed over.
+
+    ``time``: the column that says when. ``user`` is the id, or the hash of it.
+    """
+    first = pl.col(time) == pl.col(time).min()
     value = pl.col(column).cast(pl.String)
-    return rows.filter(pl.col(column).is_not_null()).group_by(user="user_id").agg(value.filter(first).min())
+    user = pl.col("user_id").hash(USER_SEED) if hashed else pl.col("user_id")
+    return rows.filter(pl.col(column).is_not_null()).group_by(user=user).agg(value.filter(first).min())
+
+
+def attribute(
+    table: frames.Table, rows: pl.LazyFrame, column: str, window: tuple[date | None, date | None]
+) -> pl.LazyFrame:
+    """What a column says of each user: ``user`` (hash of the id), ``<column>`` as text.
+
+    Its value at the user's first row in the window (inclusive days), or at the first of all where there is none.
+    """
+    good, (since, until) = frames.good(rows), window
+    ever = first_value(good, column, time=table.time, hashed=True)
+    if since is None and until is None:
+        return ever
+    at = pl.col(table.time).to_physical()
+    inside = good.filter(at >= start_of_day(since or date.min), at < end_of_day(until or date.max - timedelta(days=1)))
+    then = first_value(inside, column, time=table.time, hashed=True)
+    both = ever.join(then, on="user", how="left", suffix=" then")
+    return both.select("user", pl.coalesce(f"{column} then", column).alias(column))
+
+
+# --- who was there --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """Rows in which users did something: placed an order, or caused an event.
+
+    ``counts``: which of the rows do (refunds are no acts). ``time``: the column that says when, wall clock; ``instant``
+    is the same in UTC.
+    """
+
+    rows: pl.LazyFrame
+    counts: pl.Expr
+    time: str
+
+    @property
+    def day(self) -> pl.Expr:
+        """Days since 1970-01-01."""
+        return day(pl.col(self.time).to_physical())
+
+
+def acts(table: frames.Table, rows: pl.LazyFrame) -> Acts:
+    """The acts among ``rows`` of a table: every event, or every order (lines folded)."""
+    counts = pl.col("reject") == 0
+    if not isinstance(table, frames.Orders):
+        return Acts(rows, counts, table.time)
+    if not table.has_amount:
+        rows = rows.with_columns(amount=pl.lit(0, pl.Int64))
+    orders = order_rows(rows, within=(), lines=table.grain == "line")
+    return Acts(orders.rows, orders.is_order, table.time)
+
+
+def visits(acts: Acts, grain: Grain, week_start: WeekStart) -> pl.LazyFrame:
+    """One row per user and period with an act: ``visit``, Int128; :func:`visitor` and :func:`visited` take it apart.
+
+    One key groups twice as fast as two, and sorts four times as fast.
+    """
+    user = pl.when(acts.counts).then(pl.col("user_id").hash(USER_SEED))
+    visit = user.cast(pl.Int128) * _APART + periods.index(acts.day, grain, week_start)
+    return acts.rows.select(visit=visit).group_by("visit").agg().filter(pl.col("visit").is_not_null())
+
+
+def visited() -> pl.Expr:
+    """The period of a ``visit`` (:func:`periods.index`); those before 1970 are negative."""
+    return ((pl.col("visit") + _APART // 2) % _APART - _APART // 2).cast(pl.Int32)
+
+
+def visitor() -> pl.Expr:
+    """The user of a ``visit``: the 64-bit hash of the id."""
+    return ((pl.col("visit") + _APART // 2) // _APART).cast(pl.UInt64)
+
+
+def visit_masks(acts: Acts, grain: Grain, week_start: WeekStart) -> pl.LazyFrame:
+    """How many users were there in which periods: ``mask, users``.
+
+    Bit ``index % 64`` of ``mask`` is set for a period with an act (:func:`periods.bit`): tells periods apart where all
+    acts lie within 64 of them, and is then far smaller than :func:`visits`.
+    """
+    user = pl.when(acts.counts).then(pl.col("user_id").hash(USER_SEED))
+    masks = acts.rows.select(user=user, mask=periods.bit(acts.day, grain, week_start))
+    of_users = masks.group_by("user").agg(pl.col("mask").bitwise_or()).filter(pl.col("user").is_not_null())
+    return of_users.group_by("mask").agg(users=pl.len().cast(pl.Int64))
+
+
+def known_users(users: pl.DataFrame, table: frames.Table, grain: Grain, week_start: WeekStart) -> pl.DataFrame:
+    """Users as a table beside rows of ``table``: ``user`` (hash of the id), ``signed_up`` (a period), attributes as text."""
+    ids = pl.col("user_id").cast(table.rows.collect_schema()["user_id"], strict=False)
+    signed_up = day(pl.col("signed_up_at").to_physical())
+    attributes = pl.exclude("user_id", "signed_up_at").cast(pl.String)
+    known = users.select(
+        attributes,
+        user=ids.hash(USER_SEED),
+        signed_up=periods.index(signed_up, grain, week_start),
+        known=ids.is_not_null(),
+    )
+    return known.filter("known").drop("known")
