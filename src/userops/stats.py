@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import polars as pl
 
 
@@ -46,3 +48,21 @@ def ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
     """
     divisor = whole + part * 0
     return pl.when(divisor != 0).then(part / divisor)
+
+
+def z_of(confidence: float) -> float:
+    """How many standard deviations an interval of that confidence reaches to either side: 1.96 for 0.95."""
+    return NormalDist().inv_cdf((1 + confidence) / 2)
+
+
+def wilson(successes: pl.Expr, n: pl.Expr, confidence: float = 0.95) -> tuple[pl.Expr, pl.Expr]:
+    """The interval of a share, low and high; null where ``n`` is 0.
+
+    Wilson, E. B. (1927), Probable inference, the law of succession, and statistical inference: right for small samples
+    and for shares near 0 and 1, never outside them.
+    """
+    z2 = z_of(confidence) ** 2
+    share, count = ratio(successes, n), n.cast(pl.Float64)
+    middle = (share + z2 / 2 / count) / (1 + z2 / count)
+    half = (share * (1 - share) / count + z2 / 4 / count**2).sqrt() * z_of(confidence) / (1 + z2 / count)
+    return (middle - half).clip(0, 1), (middle + half).clip(0, 1)

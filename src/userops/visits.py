@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import polars as pl
 
-from userops import account, frames, partition, periods, tables
+from userops import account, frames, money, partition, periods, tables
 from userops.periods import Grain, WeekStart
+from userops.results import Text
 
 MASK_WIDTH = 64
 """Periods that a mask can tell apart."""
@@ -27,7 +29,7 @@ class Visits:
     the very same periods), ``users`` (how many it stands for), ``period`` (:func:`periods.index`), ``first`` (its first
     period, or that of the sign-up), ``previous`` and ``next`` (its visits before and after; null: none).
     ``grain``, ``week_start``: what the periods are. ``as_of``: data count through the end of this day.
-    ``small``: the further tables that were asked for.
+    ``small``: how many acts there are (``acts``), and the further tables that were asked for.
     """
 
     rows: pl.DataFrame
@@ -49,9 +51,41 @@ class Visits:
         assert first is not None  # rows that count have a time
         return self.number(first.date()), self.number(self.as_of)
 
+    @property
+    def totals(self) -> dict[str, Any]:
+        """What every summary carries beside the users: ``events``, or ``orders, revenue, currency``."""
+        return totals(self.books, self.small["acts"])
+
+    @property
+    def all_users(self) -> int:
+        """How many users have a visit."""
+        return int(self.rows.filter(pl.col("previous").is_null())["users"].sum())
+
     def number(self, day: date) -> int:
         """The period a day lies in."""
         return periods.index_of(day, self.grain, self.week_start)
+
+    def reported(self, since: date | None, until: date | None) -> tuple[int, int]:
+        """The first and the last period of history that the window (inclusive days) touches; none: the last is less."""
+        first, last = self.span
+        return max(first, self.number(since or date.min)), min(last, self.number(until or date.max))
+
+    def doubts(self) -> list[Text]:
+        """Warnings about the rows themselves: hours that were twice, a last day cut short, exact copies."""
+        books = self.books
+        found = (
+            books.twice_warning(),
+            account.cut_short(books, self.as_of),
+            account.copies_warning(account.exact_copies(books.table, books.rows_used)),
+        )
+        return [text for text in found if text is not None]
+
+
+def table_of(rows: frames.Table | pl.LazyFrame | pl.DataFrame, as_of: date | None) -> frames.Table:
+    """The table itself, or a frame with our column names as one: of events if it has a column ``event``, else of orders."""
+    if isinstance(rows, frames.Table):
+        return rows
+    return frames.events(rows, as_of=as_of) if "event" in rows.lazy().collect_schema() else frames.orders(rows, as_of=as_of)
 
 
 def visits(
@@ -70,16 +104,24 @@ def visits(
 
     ``users``: ``user_id``, ``signed_up_at`` and attributes; who signed up is new in that period, or when first seen if
     that was before. ``by``: a column of ``users``, else of the rows (its value at the user's first row). Raises
-    InputError when no row counts.
+    InputError when no row counts, when nothing is called ``by``, and when order ids repeat without a reason.
     """
+    columns = table.rows.collect_schema().names() if by and (users is None or by not in users.columns) else [by]
+    if by not in columns:
+        raise InputError.column_unknown(str(by), table.name, [name for name in columns if name not in OWN])
     partitions = partitions or partition.count_for(table.size)
     plain = by is None and users is None and grain != "day"
 
     def run(of_visits: partition.Reduce) -> tuple[account.Account, dict[str, pl.DataFrame]]:
-        reduces = {"visits": of_visits, "account": account.reduce(table), **(beside or {})}
+        common = {"account": account.reduce(table), "acts": count_acts(table)}
+        reduces = {"visits": of_visits, **common, **(beside or {})}
+        if unsure := isinstance(table, frames.Orders) and table.has_order_id and not table.grain_known:
+            reduces["order_ids"] = account.sampled_order_ids(table)
         small = partition.run(table.rows, reduces, what=table.name, partitions=partitions)
         books = account.Account(small.pop("account"), table)
         books.require_rows()
+        if unsure:
+            account.refuse_repeated_order_ids(table, books.rows_used, small.pop("order_ids")["id"])
         return books, small
 
     found: pl.LazyFrame | None = None
@@ -98,6 +140,31 @@ def visits(
         rows = rows.with_columns(first=pl.min_horizontal("first", "signed_up")).drop("signed_up")
     as_of = as_of or account.latest_day(books)
     return Visits(rows.collect(), books, as_of, grain, week_start, small)
+
+
+def count_acts(table: frames.Table) -> partition.Reduce:
+    """How many acts there are, orders or events: one column ``acts``, to be summed."""
+
+    def count(rows: pl.LazyFrame) -> pl.LazyFrame:
+        found = tables.acts(table, rows)
+        return found.rows.select(acts=found.counts.sum().cast(pl.Int64))
+
+    return partition.Reduce(count)
+
+
+def totals(books: account.Account, acts: pl.DataFrame) -> dict[str, Any]:
+    """What every summary carries beside the users: ``events``, or ``orders, revenue, currency`` (refunds netted).
+
+    ``acts``: what :func:`count_acts` counted.
+    """
+    if not isinstance(books.table, frames.Orders):
+        return {"events": int(acts["acts"].sum())}
+    worth = int(books.used["amount"].sum()) / money.SCALE if books.table.has_amount else None
+    return {
+        "orders": int(acts["acts"].sum()),
+        "revenue": worth,
+        "currency": books.currency if worth is not None else None,
+    }
 
 
 def _masks(table: frames.Table, grain: Grain, week_start: WeekStart) -> partition.Reduce:
