@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from userops.results import (
+    ChartBlock,
     Column,
     FactsBlock,
     HeatBlock,
@@ -19,6 +20,7 @@ from userops.results import (
     NotesBlock,
     Provenance,
     Result,
+    Series,
     TableBlock,
     Text,
 )
@@ -164,6 +166,73 @@ def rfm_result(command: str = "rfm") -> Result:
     )
 
 
+WEEKS = ("2026-09-14", "2026-09-21", "2026-09-28", "2026-10-05", "2026-10-12", "2026-10-19")
+
+COHORTS = (
+    # users, share of them in week 0, 1, ...: the last one of each is of a week that is not over
+    (1_284, (1.0, 0.4302, 0.2967, 0.2406, 0.2059, 0.1231)),
+    (1_102, (1.0, 0.4546, 0.3031, 0.2359, 0.1404)),
+    (980, (1.0, 0.4082, 0.2745, 0.1469)),
+    (1_433, (1.0, 0.3824, 0.1612)),
+    (1_211, (1.0, 0.2196)),
+    (640, (1.0,)),
+)
+
+
+def periods_result() -> Result:
+    """Periods of an invented shop: a cohort table with its corner, lines with gaps, bars below zero."""
+    count = len(WEEKS)
+    average = (1.0, 0.4182, 0.2918, 0.2384, 0.2059, None)
+    cohorts = HeatBlock(
+        Text("Weekly retention", "周留存"),
+        Text("first week", "首周"),
+        Text("weeks after", "之后第几周"),
+        (*(Text(week, week) for week in WEEKS), Text("Average", "加权平均")),
+        tuple(Text(str(week), str(week)) for week in range(count)),
+        (*((*shares, *[None] * (count - len(shares))) for _, shares in COHORTS), average),
+        kind="share",
+        lead_title=Text("Users", "用户数"),
+        lead=(*(users for users, _ in COHORTS), 6_650),
+        unfinished=tuple(tuple(week == len(shares) - 1 for week in range(count)) for _, shares in (*COHORTS, (0, ()))),
+        total_row=True,
+        shade_from=1,
+    )
+    active = ChartBlock(
+        Text("Active users", "活跃用户"),
+        WEEKS,
+        (
+            Series(Text("DAU", "日活"), (812, 940, None, 1_024, 1_101, 610)),
+            Series(Text("WAU", "周活"), (None, 3_210, 3_350, 3_290, 3_480, 3_350)),
+        ),
+        unfinished=5,
+    )
+    stickiness = ChartBlock(
+        Text("Stickiness", "粘性"),
+        WEEKS,
+        (Series(Text("DAU / MAU", "日活/月活"), (0.112, 0.124, 0.119, 0.131, 0.127, 0.135)),),
+        kind="share",
+    )
+    growth = ChartBlock(
+        Text("Growth", "增长"),
+        WEEKS,
+        (
+            Series(Text("New", "新增"), (420, 512, 488, 390, 455, 120)),
+            Series(Text("Retained", "留存"), (900, 931, 1_012, 1_040, 1_077, 1_003)),
+            Series(Text("Resurrected", "回流"), (140, 122, 160, 171, 133, 60)),
+            Series(Text("Churned", "流失"), (None, -398, -431, -449, -391, -520)),
+        ),
+        shape="stacked",
+        unfinished=5,
+    )
+    return Result(
+        command="retention",
+        rows=pl.DataFrame({"cohort": list(WEEKS), "cohort_users": [users for users, _ in COHORTS]}),
+        summary={"users": 6_650},
+        provenance=Provenance("2026-10-22", "Asia/Shanghai", "monday", (), {}, ()),
+        views=(cohorts, active, stickiness, growth),
+    )
+
+
 HOSTILE = "\x1b[31m<script>alert('1')</script>|`=\u202e\x9bJ &amp;\nend"
 """Text that tries to steer a terminal, a browser, a table and a spreadsheet."""
 
@@ -189,7 +258,20 @@ def hostile_result() -> Result:
         views=(
             FactsBlock(((text, HOSTILE, "text"),)),
             TableBlock(text, columns, frame),
-            HeatBlock(text, text, text, (text,), (text,), ((float("nan"),),)),
+            HeatBlock(
+                text,
+                text,
+                text,
+                (text, text),
+                (text,),
+                ((float("nan"),), (1.0,)),
+                lead_title=text,
+                lead=(1, None),
+                unfinished=((True,), (False,)),
+                total_row=True,
+            ),
+            ChartBlock(text, (HOSTILE, HOSTILE), (Series(text, (float("nan"), 2.0)), Series(text, (1e308, -1e308)))),
+            ChartBlock(text, (HOSTILE,), (Series(text, (float("inf"),)), Series(text, (-3.0,))), "money", "stacked", 0),
             NotesBlock(text, (text,), tone="warning"),
         ),
     )

@@ -21,7 +21,7 @@ import pytest
 from rich.cells import cell_len
 
 import golden
-from golden import HOSTILE, hostile_result, rfm_result
+from golden import HOSTILE, hostile_result, periods_result, rfm_result
 from userops.errors import OutputError, UsageError
 from userops.outputs import BINARY, FORMATS, cells, emit, format_of, markdown, plain, structured, tabular, terminal, web
 from userops.results import Column, HeatBlock, NotesBlock, Result, TableBlock, Text
@@ -39,20 +39,22 @@ def emitted(result: Result, **options: object) -> bytes:
 
 
 @pytest.mark.parametrize("lang", LANGS)
-def test_renderings_are_the_ones_looked_at(lang, monkeypatch):
+@pytest.mark.parametrize(("name", "made"), [("rfm", rfm_result), ("periods", periods_result)])
+def test_renderings_are_the_ones_looked_at(name, made, lang, monkeypatch):
     monkeypatch.setattr(structured, "__version__", "0")
     monkeypatch.setattr(web, "__version__", "0")
-    result = rfm_result()
-    golden.check(f"rfm.{lang}.txt", plain.render(result, lang))
-    golden.check(f"rfm.{lang}.md", markdown.render(result, lang))
-    golden.check(f"rfm.{lang}.html", web.page(result, lang))
-    golden.check(f"rfm.{lang}.terminal.txt", terminal.render(result, lang, 100, color=False))
-    golden.check(f"rfm.{lang}.json", structured.json_text(result, lang))
+    result = made()
+    golden.check(f"{name}.{lang}.txt", plain.render(result, lang))
+    golden.check(f"{name}.{lang}.md", markdown.render(result, lang))
+    golden.check(f"{name}.{lang}.html", web.page(result, lang))
+    golden.check(f"{name}.{lang}.terminal.txt", terminal.render(result, lang, 100, color=False))
+    golden.check(f"{name}.{lang}.json", structured.json_text(result, lang))
 
 
-def test_colours_are_the_ones_looked_at(monkeypatch):
+@pytest.mark.parametrize(("name", "made"), [("rfm", rfm_result), ("periods", periods_result)])
+def test_colours_are_the_ones_looked_at(name, made, monkeypatch):
     monkeypatch.setenv("COLORTERM", "truecolor")
-    golden.check("rfm.en.ansi", terminal.render(rfm_result(), "en", 100, color=True))
+    golden.check(f"{name}.en.ansi", terminal.render(made(), "en", 100, color=True))
 
 
 @pytest.mark.parametrize(
@@ -100,6 +102,70 @@ def test_bars_other_than_shares_are_of_the_largest_row_and_not_of_the_total():
 def test_shades_grow_with_the_root_and_leave_empty_cells_empty():
     block = HeatBlock(*(Text("", ""),) * 3, (Text("a", "a"),), (Text("b", "b"),) * 4, ((100.0, 25.0, 0.0, None),))
     assert cells.heat(block, "en").shades == ((1.0, 0.5, 0.0, None),)
+
+
+def cohorts(weeks: int) -> HeatBlock:
+    """A triangle of shares: the last cell of each cohort is of a week that is not over; an average below."""
+    names = tuple(Text(f"2026-{1 + week // 4:02}-{1 + week % 4 * 7:02}", "") for week in range(weeks))
+    shares = [tuple(0.5 / (1 + week) if week < weeks - row else None for week in range(weeks)) for row in range(weeks)]
+    return HeatBlock(
+        *(Text("", ""),) * 3, (*names, Text("Average", "")), tuple(Text(str(week), "") for week in range(weeks)),
+        (*((1.0, *row[1:]) for row in shares), (1.0, *[0.9] * (weeks - 1))), "share", Text("Users", ""),
+        tuple(1_000 + row for row in range(weeks + 1)),
+        tuple(tuple(week == weeks - row - 1 for week in range(weeks)) for row in range(weeks + 1)), True, 1,
+    )  # fmt: skip
+
+
+def showing(block: HeatBlock) -> Result:
+    return replace(rfm_result(), views=(block, NotesBlock(Text("", ""), rfm_result().provenance.warnings)))
+
+
+def test_what_is_not_over_the_average_and_the_first_columns_are_not_shaded_and_set_no_scale():
+    grid = cells.heat(cohorts(4), "en")
+    assert grid.shades[0] == (None, 1.0, pytest.approx((2 / 3) ** 0.5), None)
+    assert grid.shades[-1] == (None,) * 4
+    assert grid.cells[1] == ("100.0", "25.0", "16.7*", "")
+    assert grid.cells[-1] == ("100.0", "90.0", "90.0", "90.0")
+    assert grid.lead[0] == "1,000"
+    bare = cells.heat(replace(cohorts(4), unfinished=(), lead=(), total_row=False), "en")
+    assert (bare.any_unfinished, bare.lead_title, bare.shades[-1][1]) == (False, "", 1.0)
+
+
+def test_the_corner_stays_empty_and_marks_hang_behind_the_digits():
+    for text in (plain.render(showing(cohorts(6)), "en"), terminal.render(showing(cohorts(6)), "en", 100, color=False)):
+        lines = text.split("\n\n")[1].splitlines()
+        rows = [line for line in lines if "2026-" in line]
+        assert [line.count("*") for line in rows] == [1] * 6
+        assert all(line.endswith("*") and "–" not in line for line in rows)
+        assert {line.index("100.0") for line in rows} == {line.index("100.0") for line in lines if "Average" in line}
+        assert len([line for line in lines if "* period not over" in line]) == 1
+
+
+def test_fourteen_cohorts_fit_a_hundred_columns_and_continue_below_in_fewer():
+    wide = terminal.render(showing(cohorts(14)), "en", 100, color=False)
+    assert wide.count("Users") == 1
+    narrow = terminal.render(showing(cohorts(14)), "en", 62, color=False)
+    assert narrow.count("Users") == narrow.count("Average") > 1
+    for text in (wide, narrow):
+        heat = text.partition("period not over")[0]
+        shown = sorted(re.findall(r"\d+\.\d\*?", heat))
+        assert shown == sorted(cell for row in cells.heat(cohorts(14), "en").cells for cell in row if cell)
+
+
+def test_drawings_in_markdown_keep_their_spaces():
+    text = markdown.render(periods_result(), "en")
+    assert "`▁▄\xa0▆█▁*`" in text
+    assert not [drawing for drawing in re.findall("`(.*?)`", text) if " " in drawing]
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("width", [40, 62, 80, 100, 160])
+def test_periods_fit_the_window(lang, width):
+    page = terminal.render(periods_result(), lang, width, color=False)
+    assert max(map(cell_len, page.splitlines())) <= width
+    assert "…" not in page
+    for word in ("1,284", "12.3*", "3,480", "-520", "13.5 %"):
+        assert word in page
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -216,7 +282,7 @@ class Tags(HTMLParser):
             assert self.open.pop() == tag, f"</{tag}> closes nothing"
 
 
-@pytest.mark.parametrize("result", [rfm_result(), hostile_result()])
+@pytest.mark.parametrize("result", [rfm_result(), periods_result(), hostile_result()])
 @pytest.mark.parametrize("lang", LANGS)
 def test_pages_are_well_formed_and_hold_no_script_and_no_address(result, lang):
     for text in (web.page(result, lang), web.fragment(result, lang)):
@@ -247,7 +313,7 @@ def test_pages_can_be_heard():
 
 def test_a_fragment_styles_only_itself():
     style = re.search("<style>(.*?)</style>", web.fragment(rfm_result(), "en"), re.DOTALL)[1]
-    for rule in re.findall(r"([^{}]+)\{[^{}]*\}", re.sub(r"@media[^{]*\{", "", style)):
+    for rule in re.findall(r"([^{}]+)\{[^{}]*\}", re.sub(r"@(media|container)[^{]*\{", "", style)):
         assert all(selector.strip().startswith(".userops") for selector in rule.split(","))
     assert rfm_result()._repr_html_() == web.fragment(rfm_result(), "en")
     assert repr(rfm_result()) == plain.render(rfm_result(), "en", 100)
@@ -256,8 +322,9 @@ def test_a_fragment_styles_only_itself():
 def test_markdown_cells_stay_cells():
     text = markdown.render(hostile_result(), "en")
     assert "<script" not in text
-    tables = [line for line in text.splitlines() if line.startswith("|")]
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {3}
+    tables = [table.splitlines() for table in text.split("\n\n") if table.startswith("|")]
+    columns = [{len(re.findall(r"(?<!\\)\|", line)) - 1 for line in table} for table in tables]
+    assert columns == [{2}, {3}, {6}, {4}]
     assert markdown.escaped("a|b*c*_d_ user_id <i>") == r"a\|b\*c\*\_d\_ user_id &lt;i&gt;"
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from golden import hostile_result, rfm_result
+from golden import hostile_result, periods_result, rfm_result
 from userops.outputs import web
+from userops.results import Lang, Result
 
 BROWSER = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome", "chrome") if (found := shutil.which(name))),
@@ -26,40 +27,71 @@ PHONE = 390
 
 
 def browse(folder: Path, page: Path, *options: str) -> str:
-    """The document as the browser holds it after loading ``page``."""
+    """The document as the browser holds it after loading ``page``, which had nothing to complain of."""
     quiet = (
         "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
         "--disable-background-networking",
         "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--allow-file-access-from-files",
     )  # fmt: skip
     profile = folder / "profile"
-    command = [str(BROWSER), *quiet, f"--user-data-dir={profile}", *options, page.as_uri()]
+    command = [str(BROWSER), *quiet, "--enable-logging=stderr", f"--user-data-dir={profile}", *options, page.as_uri()]
     environ = {**os.environ, "HOME": str(folder)}
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=environ).stdout
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=environ)
+    assert not [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
+    return done.stdout
 
 
-@pytest.mark.parametrize("result", [rfm_result(), hostile_result()], ids=["rfm", "hostile"])
-@pytest.mark.parametrize("lang", ["en", "zh"])
-@pytest.mark.parametrize("width", [320, PHONE, 1200])
-def test_a_page_is_never_wider_than_its_window(tmp_path, result, lang, width):
-    """In a frame of that width (a headless window has a least width), measured by a script outside the page."""
-    (tmp_path / "page.html").write_text(web.page(result, lang), encoding="utf-8")
-    (tmp_path / "frame.html").write_text(
+def measured(folder: Path, result: Result, lang: Lang, width: int, script: str) -> str:
+    """What ``script`` returns of the page's document ``d``, in a frame of that width (a headless window has a least
+    one), run outside the page.
+    """
+    (folder / "page.html").write_text(web.page(result, lang), encoding="utf-8")
+    (folder / "frame.html").write_text(
         f'<iframe id="f" src="page.html" style="width:{width}px;height:900px;border:0"></iframe><p id="out"></p>'
         "<script>onload=()=>{const d=document.getElementById('f').contentDocument,r=d.documentElement;"
-        "document.getElementById('out').textContent=[r.scrollWidth,r.clientWidth,d.querySelectorAll('tr').length,"
-        "Math.max(...[...d.querySelectorAll('.scroll')].map(s=>s.getBoundingClientRect().right)),"
-        "getComputedStyle(d.querySelector('main')).maxWidth].join(' ')}</script>",
+        f"document.getElementById('out').textContent=(()=>{{{script}}})()}}</script>",
         encoding="utf-8",
     )
-    dom = browse(tmp_path, tmp_path / "frame.html", "--dump-dom", "--virtual-time-budget=3000")
-    measured = re.search(r'<p id="out">([^<]+)</p>', dom)
-    assert measured, "the page did not load"
-    scroll, client, rows, right, most = measured[1].split()
+    dom = browse(folder, folder / "frame.html", "--dump-dom", "--virtual-time-budget=3000")
+    answer = re.search(r'<p id="out">([^<]+)</p>', dom)
+    assert answer, "the page did not load"
+    return answer[1]
+
+
+@pytest.mark.parametrize("made", [rfm_result, periods_result, hostile_result])
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("width", [320, PHONE, 1200])
+def test_a_page_is_never_wider_than_its_window(tmp_path, made, lang, width):
+    script = (
+        "return [r.scrollWidth,r.clientWidth,d.querySelectorAll('tr').length,"
+        "Math.max(...[...d.querySelectorAll('.scroll,.chart')].map(s=>s.getBoundingClientRect().right)),"
+        "getComputedStyle(d.querySelector('main')).maxWidth].join(' ')"
+    )
+    scroll, client, rows, right, most = measured(tmp_path, made(), lang, width, script).split()
     assert int(scroll) <= int(client) == width
     assert float(right) <= width
     assert int(rows) >= 4
     assert most != "none", "the style did not apply"
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize(("width", "least"), [(320, 8.5), (PHONE, 11), (700, 12), (800, 9), (1200, 11.5)])
+def test_the_text_of_charts_can_be_read(tmp_path, lang, width, least):
+    """One drawing of each chart is shown; its text is large enough, inside the card, and overlaps no other."""
+    script = """
+        const shown = [...d.querySelectorAll('.chart > svg')].filter(s => s.getBoundingClientRect().width);
+        const boxes = s => [...s.querySelectorAll('text')].map(t => t.getBoundingClientRect());
+        const size = s => 12 * s.getBoundingClientRect().width / s.viewBox.baseVal.width;
+        const inside = s => {const c = s.parentNode.getBoundingClientRect();
+            return boxes(s).every(b => b.left >= c.left && b.right <= c.right && b.bottom <= c.bottom)};
+        const apart = s => boxes(s).every((a, i) => boxes(s).every((b, j) => j <= i ||
+            a.right <= b.left || b.right <= a.left || a.bottom <= b.top + 3 || b.bottom <= a.top + 3));
+        return [d.querySelectorAll('.chart').length, shown.length, Math.min(...shown.map(size)).toFixed(1),
+            shown.every(inside), shown.every(apart)].join(' ')"""
+    charts, shown, size, inside, apart = measured(tmp_path, periods_result(), lang, width, script).split()
+    assert charts == shown == "3"
+    assert float(size) >= least
+    assert (inside, apart) == ("true", "true")
 
 
 def test_the_page_asks_the_network_for_nothing(tmp_path):

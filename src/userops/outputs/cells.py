@@ -23,8 +23,13 @@ NOTHING = "–"
 
 AS_OF = Text("as of", "截至")
 NO_ROWS = Text("no rows", "无数据")
+MARK = "*"
+"""What stands behind a number whose period is not over."""
+
+NOT_OVER = Text("* period not over", "* 周期未结束")
 WARNINGS = Text("Warnings", "警告")
 
+_IN_PERCENT = Text("{title} (%)", "{title}(%)")
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _YES, _NO = Text("yes", "是"), Text("no", "否")
 _MORE = Text(
@@ -38,6 +43,7 @@ class Grid:
     """A table ready to be drawn: text cells by row, which columns are numbers, how long each bar is.
 
     ``bars[column]`` is None, or one fraction of 1 per row (None where there is no bar). ``hidden`` rows were left out.
+    ``drawing`` is the column, if any, whose text is a picture made of characters: its spaces count.
     """
 
     title: str
@@ -47,11 +53,16 @@ class Grid:
     bars: tuple[tuple[float | None, ...] | None, ...]
     total_row: bool
     hidden: int
+    drawing: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HeatGrid:
-    """A shaded grid ready to be drawn: ``shades`` are 0 to 1, None for an empty cell."""
+    """A shaded grid ready to be drawn: ``shades`` are 0 to 1, None for a cell that is not shaded.
+
+    ``cells`` of unfinished periods end in the mark. ``lead`` stands before the cells, empty where there is none.
+    The unit of shares is in the title, so that many columns fit.
+    """
 
     title: str
     row_title: str
@@ -60,6 +71,16 @@ class HeatGrid:
     column_labels: tuple[str, ...]
     cells: tuple[tuple[str, ...], ...]
     shades: tuple[tuple[float | None, ...], ...]
+    unfinished: tuple[tuple[bool, ...], ...]
+    lead_title: str
+    lead: tuple[str, ...]
+    total_row: bool
+    shade_from: int
+
+    @property
+    def any_unfinished(self) -> bool:
+        """True where the mark needs its legend."""
+        return any(map(any, self.unfinished))
 
 
 def blocks(result: Result) -> tuple[Block, ...]:
@@ -122,19 +143,43 @@ def heat(block: HeatBlock, lang: Lang) -> HeatGrid:
     """The block as finished text and shades.
 
     A shade is the square root of the value's share of the largest one: such grids are skewed, and linear shades
-    would show the one largest cell and nothing else.
+    would show the one largest cell and nothing else. Not shaded, and no part of the scale: the columns before
+    ``shade_from``, unfinished cells, the total.
     """
-    values = [value for row in block.values for value in row if value is not None and math.isfinite(value)]
-    largest = max(values, default=0.0)
+    unfinished = tuple(
+        tuple(value is not None and _at(block.unfinished, row, column) for column, value in enumerate(values))
+        for row, values in enumerate(block.values)
+    )
+    shaded = [
+        [_finite(value) if _is_shaded(block, unfinished, row, column) else None for column, value in enumerate(values)]
+        for row, values in enumerate(block.values)
+    ]
+    largest = max((value for row in shaded for value in row if value is not None), default=0.0)
+    title = terminal_safe(block.title(lang))
     return HeatGrid(
-        title=terminal_safe(block.title(lang)),
+        title=_IN_PERCENT(lang).format(title=title) if block.kind == "share" else title,
         row_title=terminal_safe(block.row_title(lang)),
         column_title=terminal_safe(block.column_title(lang)),
         row_labels=tuple(terminal_safe(label(lang)) for label in block.row_labels),
         column_labels=tuple(terminal_safe(label(lang)) for label in block.column_labels),
-        cells=tuple(tuple(shown(value, block.kind, lang) for value in row) for row in block.values),
-        shades=tuple(tuple(_shade(value, largest) for value in row) for row in block.values),
+        cells=tuple(
+            tuple(_heat_cell(value, block.kind) + MARK * mark for value, mark in zip(values, marks, strict=True))
+            for values, marks in zip(block.values, unfinished, strict=True)
+        ),
+        shades=tuple(tuple(_shade(value, largest) for value in row) for row in shaded),
+        unfinished=unfinished,
+        lead_title=terminal_safe(block.lead_title(lang)) if block.lead_title and block.lead else "",
+        lead=tuple("" if value is None else shown(value, "count") for value in block.lead),
+        total_row=block.total_row and len(block.values) > 1,
+        shade_from=block.shade_from,
     )
+
+
+def hanging(texts: Sequence[str]) -> list[str]:
+    """The texts of a column that is flush right, so that marks hang behind the digits and the digits align."""
+    if not any(text.endswith(MARK) for text in texts):
+        return list(texts)
+    return [text if text.endswith(MARK) else f"{text} " for text in texts]
 
 
 def more_rows(hidden: int, lang: Lang) -> str:
@@ -196,9 +241,25 @@ def _finite(value: Any) -> float | None:
 
 
 def _shade(value: float | None, largest: float) -> float | None:
-    if value is None or not math.isfinite(value):
+    if value is None:
         return None
     return math.sqrt(max(value, 0.0) / largest) if largest > 0 else 0.0
+
+
+def _is_shaded(block: HeatBlock, unfinished: Sequence[Sequence[bool]], row: int, column: int) -> bool:
+    total = block.total_row and row == len(block.values) - 1 and row > 0
+    return column >= block.shade_from and not unfinished[row][column] and not total
+
+
+def _heat_cell(value: float | None, kind: Kind) -> str:
+    if value is None:
+        return ""
+    text = shown(value, kind)
+    return text.removesuffix(" %") if kind == "share" else text
+
+
+def _at(flags: Sequence[Sequence[bool]], row: int, column: int) -> bool:
+    return row < len(flags) and column < len(flags[row]) and flags[row][column]
 
 
 def _whole(result: Result) -> TableBlock:

@@ -11,12 +11,15 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from userops.outputs import cells
+from userops.outputs import cells, charts
 from userops.outputs.privacy import terminal_safe
-from userops.results import Block, FactsBlock, HeatBlock, Kind, Lang, NotesBlock, Result, TableBlock, Text
+from userops.results import Block, ChartBlock, FactsBlock, HeatBlock, Kind, Lang, NotesBlock, Result, TableBlock, Text
 
 MAX_ROWS = 500
 """Rows of one table; a document with more is read by nobody."""
+
+CHART_WIDTH = 32
+"""Characters of a sparkline, and of the longest stacked bar: rendered pages are narrow."""
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]|~#!$])")
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -43,7 +46,9 @@ def _drawn(block: Block, lang: Lang) -> Iterator[list[str]]:
         case TableBlock():
             yield from _table(cells.grid(block, lang, MAX_ROWS), lang)
         case HeatBlock():
-            yield from _heat(cells.heat(block, lang))
+            yield from _heat(cells.heat(block, lang), lang)
+        case ChartBlock():
+            yield from _chart(charts.chart(block, lang), lang)
         case FactsBlock():
             yield [_facts(block.facts, lang)]
         case NotesBlock():
@@ -52,9 +57,12 @@ def _drawn(block: Block, lang: Lang) -> Iterator[list[str]]:
 
 def _table(grid: cells.Grid, lang: Lang) -> Iterator[list[str]]:
     yield _heading(grid.title)
-    rows = [[escaped(cell) for cell in row] for row in grid.rows]
+    rows = [
+        [_picture(cell) if index == grid.drawing else escaped(cell) for index, cell in enumerate(row)]
+        for row in grid.rows
+    ]
     if grid.total_row:
-        rows[-1] = [f"**{cell}**" if cell else "" for cell in rows[-1]]
+        rows[-1] = _bold(rows[-1])
     yield _pipes([escaped(header) for header in grid.headers], rows, grid.numeric)
     if not rows:
         yield [cells.NO_ROWS(lang)]
@@ -62,15 +70,35 @@ def _table(grid: cells.Grid, lang: Lang) -> Iterator[list[str]]:
         yield [cells.more_rows(grid.hidden, lang)]
 
 
-def _heat(grid: cells.HeatGrid) -> Iterator[list[str]]:
+def _heat(grid: cells.HeatGrid, lang: Lang) -> Iterator[list[str]]:
     yield _heading(grid.title)
     corner = escaped(f"{grid.row_title} ↓ {grid.column_title} →")
+    leads = [[escaped(lead)] for lead in grid.lead] or [[] for _ in grid.cells]
     rows = [
-        [f"**{escaped(label)}**", *(escaped(cell) for cell in row)]
-        for label, row in zip(grid.row_labels, grid.cells, strict=True)
+        [f"**{escaped(label)}**", *lead, *(escaped(cell) for cell in row)]
+        for label, lead, row in zip(grid.row_labels, leads, grid.cells, strict=True)
     ]
-    numeric = [False, *(True for _ in grid.column_labels)]
-    yield _pipes([corner, *(escaped(label) for label in grid.column_labels)], rows, numeric)
+    if grid.total_row:
+        rows[-1] = [rows[-1][0], *_bold(rows[-1][1:])]
+    headers = [corner, *([escaped(grid.lead_title)] if grid.lead else []), *map(escaped, grid.column_labels)]
+    yield _pipes(headers, rows, [False, *(True for _ in headers[1:])])
+    if grid.any_unfinished:
+        yield [escaped(cells.NOT_OVER(lang))]
+
+
+def _chart(chart: charts.Chart, lang: Lang) -> Iterator[list[str]]:
+    yield from _table(charts.table(chart, lang, CHART_WIDTH), lang)
+    for line in charts.legend(chart, lang, CHART_WIDTH):
+        yield [escaped(line)]
+
+
+def _bold(row: Sequence[str]) -> list[str]:
+    return [f"**{cell}**" if cell else "" for cell in row]
+
+
+def _picture(drawing: str) -> str:
+    """A drawing as code, of characters that are all as wide, with spaces that no browser swallows."""
+    return f"`{drawing.replace(' ', chr(0xA0))}`" if drawing else ""
 
 
 def _pipes(headers: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> list[str]:

@@ -11,12 +11,15 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from userops.outputs import cells
+from userops.outputs import cells, charts
 from userops.outputs.privacy import terminal_safe
-from userops.results import Block, FactsBlock, HeatBlock, Kind, Lang, NotesBlock, Result, TableBlock, Text
+from userops.results import Block, ChartBlock, FactsBlock, HeatBlock, Kind, Lang, NotesBlock, Result, TableBlock, Text
 
 BAR_WIDTH = 12
 """Characters of a bar of fraction 1."""
+
+CHART_WIDTH = 48
+"""Characters of a sparkline, and of the longest stacked bar."""
 
 _GAP = "  "
 
@@ -33,7 +36,9 @@ def _drawn(block: Block, lang: Lang, width: int | None) -> list[str]:
         case TableBlock():
             return list(_table(cells.grid(block, lang), lang))
         case HeatBlock():
-            return list(_heat(cells.heat(block, lang)))
+            return list(_heat(cells.heat(block, lang), lang))
+        case ChartBlock():
+            return list(_chart(charts.chart(block, lang), lang))
         case FactsBlock():
             return list(_facts(block.facts, lang, width))
         case NotesBlock():
@@ -53,22 +58,31 @@ def _table(grid: cells.Grid, lang: Lang) -> Iterator[str]:
 
 def _column(grid: cells.Grid, index: int) -> list[str]:
     """Header and cells of one column, padded to one width, with its bars when it has them."""
-    lines = _padded([grid.headers[index], *(row[index] for row in grid.rows)], flush_right=grid.numeric[index])
+    lines = padded([grid.headers[index], *(row[index] for row in grid.rows)], flush_right=grid.numeric[index])
     bars = grid.bars[index]
     if bars is None:
         return lines
-    return _padded(
+    return padded(
         [lines[0], *(f"{line} {cells.bar(bar, BAR_WIDTH)}" for line, bar in zip(lines[1:], bars, strict=True))]
     )
 
 
-def _heat(grid: cells.HeatGrid) -> Iterator[str]:
+def _heat(grid: cells.HeatGrid, lang: Lang) -> Iterator[str]:
     yield grid.title
     yield f"{grid.row_title} ↓  {grid.column_title} →"
-    columns = [_padded(["", *grid.row_labels])]
+    columns = [padded(["", *grid.row_labels])]
+    if grid.lead:
+        columns.append(padded([grid.lead_title, *grid.lead], flush_right=True))
     for index, label in enumerate(grid.column_labels):
-        columns.append(_padded([label, *(row[index] for row in grid.cells)], flush_right=True))
-    yield from _lines(columns)
+        columns.append(padded(cells.hanging([label, *(row[index] for row in grid.cells)]), flush_right=True))
+    yield from _lines(columns, rule_above_last=grid.total_row)
+    if grid.any_unfinished:
+        yield cells.NOT_OVER(lang)
+
+
+def _chart(chart: charts.Chart, lang: Lang) -> Iterator[str]:
+    yield from _table(charts.table(chart, lang, CHART_WIDTH), lang)
+    yield from charts.legend(chart, lang, CHART_WIDTH)
 
 
 def _lines(columns: Sequence[Sequence[str]], rule_above_last: bool = False) -> Iterator[str]:
@@ -139,7 +153,8 @@ def _words(sentence: str) -> Iterator[str]:
 _NEVER_FIRST = " ,。、;:?!)」』】》〉”’％,.;:?!)]}%"
 
 
-def _padded(texts: Sequence[str], flush_right: bool = False) -> list[str]:
+def padded(texts: Sequence[str], flush_right: bool = False) -> list[str]:
+    """The texts of one column, filled with spaces to the width of the widest."""
     width = max(cell_len(text) for text in texts)
     spaces = [" " * (width - cell_len(text)) for text in texts]
     return [space + text if flush_right else text + space for text, space in zip(texts, spaces, strict=True)]

@@ -2,14 +2,17 @@
 
 One accent colour, thin rules, no boxes. Meaning is never carried by colour alone: the numbers stand in the bars' and
 the grid's cells, warnings have their sign. Tables fit the window: bars shrink first, then sentences wrap, then the
-columns continue below with the first one repeated. No cell is cut.
+columns continue below with the first one repeated. No cell is cut. Lines have their names beside them, stacked bars
+are filled with characters of their own.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from io import StringIO
+from itertools import groupby
 from typing import Any, Literal
 
 from rich.box import Box
@@ -20,18 +23,28 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text as Line
 
-from userops.outputs import cells
-from userops.outputs.plain import wrapped
+from userops.outputs import cells, charts
+from userops.outputs.plain import padded, wrapped
 from userops.outputs.privacy import terminal_safe
-from userops.results import Block, FactsBlock, HeatBlock, Kind, Lang, NotesBlock, Result, TableBlock, Text
+from userops.results import Block, ChartBlock, FactsBlock, HeatBlock, Kind, Lang, NotesBlock, Result, TableBlock, Text
 
 ACCENT = Style(color="#14a38f")
 DIM = Style(dim=True)
 BOLD = Style(bold=True)
+_LIT = Style(dim=False)
 WARNING = Style(color="#d08700", bold=True)
+
+SERIES = tuple(
+    Style(color=color)
+    for color in ("#14a38f", "#5b8def", "#d08700", "#c76bb8", "#8a8f3c", "#e0645c", "#7f8b95", "#3aa0d8")
+)
+"""The series of a chart, in turn: at least 3 : 1 on black, and told apart by those who see few colours."""
 
 MAX_ROWS = 1_000
 """Rows of one table that a person is shown; the last line says how many there are."""
+
+Paint = Callable[[int | None, int, str], Line]
+"""How a cell looks: its row (None: the header), its column, its text."""
 
 _INDENT = 2
 _GAP = 2
@@ -39,6 +52,10 @@ _WIDEST_BAR = 16
 _NARROWEST_BAR = 4
 _NARROWEST_TEXT = 24
 _RULES = Box("    \n    \n ── \n    \n ── \n ── \n    \n    \n")
+_PLOT_HEIGHT = 8  # rows, about: the ticks of the scale stand evenly apart
+_WIDEST_CHART, _NARROWEST_CHART = 60, 16
+_MOST_PLOTTED = 5  # series: more are a tangle
+_WIDEST_PLOT, _NARROWEST_PLOT = 90, 24
 _COLD, _HOT = (24, 38, 46), (45, 212, 191)
 _DARK_INK_ABOVE = 0.52
 _LIGHT_INK, _DARK_INK = "#f4f8f9", "#001412"
@@ -73,7 +90,9 @@ def _drawn(block: Block, lang: Lang, room: int, limit: int | None) -> Iterator[R
         case TableBlock():
             yield from _table(cells.grid(block, lang, limit), lang, room)
         case HeatBlock():
-            yield from _heat(cells.heat(block, lang), room)
+            yield from _heat(cells.heat(block, lang), lang, room)
+        case ChartBlock():
+            yield from _chart(charts.chart(block, lang), lang, room)
         case FactsBlock():
             yield from _facts(block.facts, lang, room)
         case NotesBlock():
@@ -91,25 +110,32 @@ def _facts(facts: Sequence[tuple[Text, Any, Kind]], lang: Lang, room: int) -> It
         yield row
 
 
-def _table(grid: cells.Grid, lang: Lang, room: int) -> Iterator[RenderableType]:
+def _unpainted(row: int | None, column: int, text: str) -> Line:
+    return Line(text)
+
+
+def _table(grid: cells.Grid, lang: Lang, room: int, paint: Paint = _unpainted) -> Iterator[RenderableType]:
     if grid.title:
         yield Line(grid.title, style=BOLD)
-    natural = [_widest(header, *(row[i] for row in grid.rows)) for i, header in enumerate(grid.headers)]
-    least = [n if numeric else min(n, _NARROWEST_TEXT) for n, numeric in zip(natural, grid.numeric, strict=True)]
+    natural = _natural(grid)
+    least = [
+        n if grid.numeric[index] or index == grid.drawing else min(n, _NARROWEST_TEXT)
+        for index, n in enumerate(natural)
+    ]
     bars = sum(column is not None for column in grid.bars)
-    spare = room - sum(natural) - _GAP * (len(natural) - 1)
+    spare = room - _full(natural)
     bar_width = min(_WIDEST_BAR, spare // bars - _GAP) if bars else 0
     for number, columns in enumerate(_panels(least, room)):
         if number:
             yield Line()
-        yield _panel(grid, columns, bar_width if bar_width >= _NARROWEST_BAR else 0)
+        yield _panel(grid, columns, bar_width if bar_width >= _NARROWEST_BAR else 0, paint)
     if not grid.rows:
         yield Line(cells.NO_ROWS(lang), style=DIM)
     if grid.hidden:
         yield Line(cells.more_rows(grid.hidden, lang), style=DIM)
 
 
-def _panel(grid: cells.Grid, columns: Sequence[int], bar_width: int) -> Table:
+def _panel(grid: cells.Grid, columns: Sequence[int], bar_width: int, paint: Paint) -> Table:
     """Some columns of the grid, each with a column of bars after it where it has them and there is room."""
     table = Table(
         box=_RULES, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0), header_style=DIM, border_style=DIM
@@ -118,9 +144,10 @@ def _panel(grid: cells.Grid, columns: Sequence[int], bar_width: int) -> Table:
     for index in columns:
         numeric, bars = grid.numeric[index], grid.bars[index]
         table.add_column(
-            Line(grid.headers[index]), justify="right" if numeric else "left", no_wrap=numeric, overflow="fold"
-        )
-        drawn.append([Line(row[index]) for row in grid.rows])
+            paint(None, index, grid.headers[index]), justify="right" if numeric else "left", no_wrap=numeric,
+            overflow="fold",
+        )  # fmt: skip
+        drawn.append([paint(place, index, row[index]) for place, row in enumerate(grid.rows)])
         if bars is not None and bar_width:
             table.add_column("", no_wrap=True, width=bar_width, style=ACCENT)
             drawn.append([Line(cells.bar(fraction, bar_width)) for fraction in bars])
@@ -132,29 +159,192 @@ def _panel(grid: cells.Grid, columns: Sequence[int], bar_width: int) -> Table:
     return table
 
 
-def _heat(grid: cells.HeatGrid, room: int) -> Iterator[RenderableType]:
+def _heat(grid: cells.HeatGrid, lang: Lang, room: int) -> Iterator[RenderableType]:
     yield Line.assemble((grid.title, BOLD), (f"  {grid.row_title} ↓  {grid.column_title} →", DIM))
-    labels = _widest(*grid.row_labels)
-    width = _widest(*grid.column_labels, *(cell for row in grid.cells for cell in row)) + 2
-    for start, stop in _runs([width] * len(grid.column_labels), room - labels - 1, gap=0):
-        table = Table.grid(padding=0)
-        table.add_column(no_wrap=True, style=DIM, width=labels + 1)
-        for _ in range(start, stop):
-            table.add_column(no_wrap=True, width=width)
-        table.add_row("", *(_heat_cell(label, None, width) for label in grid.column_labels[start:stop]))
-        for label, row, shades in zip(grid.row_labels, grid.cells, grid.shades, strict=True):
-            pairs = zip(row[start:stop], shades[start:stop], strict=True)
-            table.add_row(Line(label), *(_heat_cell(cell, shade, width) for cell, shade in pairs))
-        yield table
+    names = _heat_names(grid)
+    before = names[0].cell_len
+    columns = [
+        padded([f"{label} ", *_slotted(row[index] for row in grid.cells)], flush_right=True)
+        for index, label in enumerate(grid.column_labels)
+    ]
+    widths = _heat_widths([cell_len(column[0]) for column in columns], grid.shade_from, room - before)
+    for start, stop in _runs(widths, room - before, gap=0):
+        if start:
+            yield Line()
+        for row in range(-1, len(grid.cells)):
+            if start and row >= 0 and not any(grid.cells[row][start:stop]):
+                continue  # said above, and nothing to add
+            if _is_total(grid, row):
+                yield Line("─" * (before + sum(widths[start:stop])), style=DIM)
+            line = names[row + 1].copy()
+            for index in range(start, stop):
+                text = columns[index][row + 1]
+                line.append(" " * (widths[index] - cell_len(text)) + text, _heat_style(grid, row, index))
+            yield line
+    if grid.any_unfinished:
+        yield Line(cells.NOT_OVER(lang), style=DIM)
 
 
-def _heat_cell(cell: str, shade: float | None, width: int) -> Line:
-    text = " " * (width - 1 - cell_len(cell)) + cell + " "
+def _heat_names(grid: cells.HeatGrid) -> list[Line]:
+    """What stands before the cells: of the header, and of each row its name and its number that is not shaded."""
+    names = padded(["", *grid.row_labels])
+    leads = padded([grid.lead_title, *grid.lead], flush_right=True) if grid.lead else [""] * len(names)
+    lines = []
+    for row, (name, lead) in enumerate(zip(names, leads, strict=True), start=-1):
+        total = _is_total(grid, row)
+        lead_style = BOLD if total else DIM if row < 0 else Style.null()
+        lines.append(Line.assemble((f"{name} ", BOLD if total else DIM), (f"{lead} " if lead else "", lead_style)))
+    return lines
+
+
+def _is_total(grid: cells.HeatGrid, row: int) -> bool:
+    return grid.total_row and row == len(grid.cells) - 1
+
+
+def _slotted(texts: Iterable[str]) -> list[str]:
+    """The texts with a place behind the digits that holds the mark or nothing."""
+    return [text if text.endswith(cells.MARK) else f"{text} " for text in texts]
+
+
+def _heat_widths(widths: Sequence[int], shade_from: int, room: int) -> list[int]:
+    """Shaded columns are equally wide; all get a space in front unless they would fit without and not with it."""
+    widest = max(widths[shade_from:], default=0)
+    even = [width if index < shade_from else widest for index, width in enumerate(widths)]
+    tight = sum(even) <= room < sum(even) + len(even)
+    return even if tight else [width + 1 for width in even]
+
+
+def _heat_style(grid: cells.HeatGrid, row: int, column: int) -> Style:
+    """How a cell looks; row -1 is the header."""
+    if row < 0:
+        return DIM
+    if _is_total(grid, row):
+        return BOLD
+    shade = grid.shades[row][column]
     if shade is None:
-        return Line(text, style=DIM)
+        return DIM if grid.unfinished[row][column] else Style.null()
     red, green, blue = (round(cold + (hot - cold) * shade) for cold, hot in zip(_COLD, _HOT, strict=True))
     ink = _DARK_INK if shade > _DARK_INK_ABOVE else _LIGHT_INK
-    return Line(text, style=Style(color=ink, bgcolor=f"#{red:02x}{green:02x}{blue:02x}"))
+    return Style(color=ink, bgcolor=f"#{red:02x}{green:02x}{blue:02x}")
+
+
+def _chart(chart: charts.Chart, lang: Lang, room: int) -> Iterator[RenderableType]:
+    """Lines: a plot, its series in a table below, each with its shape where there are several. Bars: a table."""
+    plotted = list(_plot(chart, room)) if chart.shape == "lines" else []
+    width = 0 if plotted and len(chart.runs) == 1 else _chart_width(chart, lang, room)
+    grid = charts.table(chart, lang, width)
+    if plotted:
+        yield Line(grid.title, style=BOLD)
+        yield from [*plotted, Line()]
+        grid = replace(grid, title="", headers=(grid.headers[0], *([""] if width else []), *grid.headers[-4:]))
+    elif chart.shape == "stacked" and _full(_natural(grid)) > room:
+        yield Line(grid.title, style=BOLD)
+        yield _fills(chart)
+        grid = replace(grid, title="")
+    paint = _bar_paint(chart) if chart.shape == "stacked" else _line_paint(chart, width)
+    yield from _table(grid, lang, room, paint)
+    yield from (Line(line, style=DIM) for line in charts.legend(chart, lang, width))
+
+
+def _fills(chart: charts.Chart) -> Line:
+    """Which fill is which series, for bars whose numbers stand further below."""
+    line = Line()
+    for number, (fill, run) in enumerate(zip(charts.fills(len(chart.runs)), chart.runs, strict=True)):
+        line.append("   " if number else "").append(fill, _series_style(number)).append(f" {run.label}", DIM)
+    return line
+
+
+def _chart_width(chart: charts.Chart, lang: Lang, room: int) -> int:
+    """Cells of the drawings: what the numbers beside them leave; the whole line where that is too little."""
+    first, _, *others = _natural(charts.table(chart, lang, 1))
+    beside = room - first - sum(others) - _GAP * (len(others) + 1)
+    left = beside if beside >= _NARROWEST_CHART else room - first - _GAP
+    return min(max(left - len(cells.MARK), _NARROWEST_CHART), _WIDEST_CHART)
+
+
+def _line_paint(chart: charts.Chart, width: int) -> Paint:
+    """Names and sparklines in the colour of their series, the end that is not over dim."""
+    still = charts.open_marks(chart, width) + len(cells.MARK) if width and chart.any_unfinished else 0
+
+    def paint(row: int | None, column: int, text: str) -> Line:
+        line = Line(text)
+        if row is not None and column in (0, 1 if width else 0):
+            line.stylize(_series_style(row))
+            if column and still:
+                line.stylize(DIM, len(text) - still)
+        return line
+
+    return paint
+
+
+def _bar_paint(chart: charts.Chart) -> Paint:
+    """Every fill in the colour of its series, in the bars and in the header; periods that are not over dim."""
+    styles = {fill: _series_style(number) for number, fill in enumerate(charts.FILLS[: len(chart.runs)])}
+    over = chart.over - max(len(chart.x_labels) - charts.MAX_BARS, 0)
+
+    def paint(row: int | None, column: int, text: str) -> Line:
+        line = Line(text)
+        pictured = len(text) if column == 1 else 1 if row is None and column else 0
+        for place, character in enumerate(text[:pictured]):
+            line.stylize(styles.get(character, DIM) + _LIT, place, place + 1)
+        if row is not None and row >= over:
+            line.stylize(DIM)
+        return line
+
+    return paint
+
+
+def _plot(chart: charts.Chart, room: int) -> Iterator[Line]:
+    """Lines of dots between a scale and their names; nothing where there is no room or nothing to see."""
+    ticks = charts.value_ticks(chart, most=5)
+    low, high, apart = ticks[0], ticks[-1], max(1, round(_PLOT_HEIGHT / (len(ticks) - 1)))
+    height = apart * (len(ticks) - 1) + 1
+    texts = [charts.tick_text(tick, ticks[1] - low, chart.kind) for tick in reversed(ticks)]
+    before, names = _widest(*texts), _widest(*(run.label for run in chart.runs))
+    width = min(room - before - names - 4, _WIDEST_PLOT)
+    if width < _NARROWEST_PLOT or len(chart.x_labels) < 2 or len(chart.runs) > _MOST_PLOTTED or not chart.values:
+        return
+    named = _names(chart, low, high, height)
+    for row, dots in enumerate(charts.plot(chart, low, high, width, height)):
+        text = "" if row % apart else texts[row // apart]
+        line = Line.assemble((f"{' ' * (before - cell_len(text))}{text} {'┤' if text else '│'}", DIM))
+        for style, group in groupby(dots, key=_dot_style):
+            line.append("".join(dot.character for dot in group), style)
+        if row in named:
+            line.append(f" {chart.runs[named[row]].label}", _series_style(named[row]))
+        yield line
+    yield from _plot_foot(chart, before + 1, width)
+
+
+def _names(chart: charts.Chart, low: float, high: float, height: int) -> dict[int, int]:
+    """Which series is named in which row: beside its end, or as near to it as the others let it."""
+    ends = [next((value for value in reversed(run.values) if value is not None), low) for run in chart.runs]
+    rows = [charts.dot_row(end, low, high, height) / 4 for end in ends]
+    return {int(row): number for number, row in enumerate(charts.spread(rows, 1, 0, height - 1))}
+
+
+def _plot_foot(chart: charts.Chart, indent: int, width: int) -> Iterator[Line]:
+    """The axis below a plot, and the labels it has room for; the mark at the last one where it is not over."""
+    labels = [label + cells.MARK * (place >= chart.over) for place, label in enumerate(chart.x_labels)]
+    axis, below = ["─"] * width, ""
+    for place in charts.x_ticks(len(labels), width // (_widest(*labels) + 3)):
+        column = round(place / max(len(labels) - 1, 1) * (width - 1))
+        label = labels[place]
+        start = min(max(column - cell_len(label) // 2, 0), width - cell_len(label))
+        axis[column] = "┬"
+        below += " " * (start - cell_len(below)) + label
+    yield Line(" " * indent + "└" + "".join(axis), style=DIM)
+    yield Line(" " * (indent + 1) + below, style=DIM)
+
+
+def _dot_style(dot: charts.Dots) -> Style:
+    if dot.run is None:
+        return Style.null()
+    return _series_style(dot.run) + (DIM if dot.unfinished else Style.null())
+
+
+def _series_style(number: int) -> Style:
+    return SERIES[number % len(SERIES)]
 
 
 def _notes(block: NotesBlock, lang: Lang, room: int) -> Iterator[RenderableType]:
@@ -171,6 +361,16 @@ def _widest(*texts: str) -> int:
     return max((cell_len(text) for text in texts), default=0)
 
 
+def _natural(grid: cells.Grid) -> list[int]:
+    """The width of each column that cuts and wraps nothing."""
+    return [_widest(header, *(row[index] for row in grid.rows)) for index, header in enumerate(grid.headers)]
+
+
+def _full(widths: Sequence[int]) -> int:
+    """The width of columns beside each other."""
+    return sum(widths) + _GAP * (len(widths) - 1)
+
+
 def _runs(widths: Sequence[int], room: int, gap: int) -> Iterator[tuple[int, int]]:
     """Start and stop of the stretches of ``widths`` that fit into ``room``, each of at least one."""
     start, used = 0, 0
@@ -185,7 +385,7 @@ def _runs(widths: Sequence[int], room: int, gap: int) -> Iterator[tuple[int, int
 
 def _panels(widths: Sequence[int], room: int) -> Iterator[list[int]]:
     """The columns of each panel: all where they fit, else the first one repeated with as many as fit beside it."""
-    if sum(widths) + _GAP * (len(widths) - 1) <= room or len(widths) < 2:
+    if _full(widths) <= room or len(widths) < 2:
         yield list(range(len(widths)))
         return
     for start, stop in _runs(widths[1:], room - widths[0] - _GAP, gap=_GAP):

@@ -15,10 +15,11 @@ from typing import Any
 from rich.cells import cell_len
 
 from userops import __version__
-from userops.outputs import cells
+from userops.outputs import cells, charts, svg
 from userops.outputs.privacy import terminal_safe
 from userops.results import (
     Block,
+    ChartBlock,
     FactsBlock,
     HeatBlock,
     InputReport,
@@ -36,6 +37,9 @@ MAX_ROWS = 500
 _LONG = 24
 """Cells of text in a row's name above which it wraps."""
 
+_MANY = 8
+"""Columns of a shaded grid above which its cells stand closer."""
+
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 _TAGS: dict[Lang, str] = {"en": "en", "zh": "zh-Hans"}
@@ -46,9 +50,12 @@ _SETTINGS = Text("Settings in force", "生效参数")
 _DEFINITIONS = Text("Definitions", "口径")
 _SCALE = Text("shaded by the square root of the value", "按数值平方根着色")
 
+_NOT_OVER = Text("period not over", "周期未结束")
+
 STYLE = """
 .userops{--page:#fafaf8;--card:#fff;--ink:#1b2124;--soft:#5d686f;--rule:#e4e7e6;--accent:#0f766e;--bar:15 118 110;
 --heat:15 118 110;--heat-most:.72;--warn:#8a5300;--warn-page:#fff7e6;--warn-rule:#e0a030;
+--s0:#0f766e;--s1:#2f6fdb;--s2:#b45f06;--s3:#a8348f;--s4:#5d6b13;--s5:#c2362b;--s6:#5b6770;--s7:#0a84b8;--hatch:#d5dad8;
 box-sizing:border-box;margin:0 auto;max-width:68rem;padding:2.5rem 1.25rem 3rem;background:var(--page);color:var(--ink);
 font:15px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","PingFang SC","Hiragino Sans GB","Microsoft YaHei",
 "Noto Sans CJK SC","Noto Sans SC",sans-serif;-webkit-text-size-adjust:100%;overflow-wrap:anywhere}
@@ -96,6 +103,43 @@ vertical-align:baseline;background:var(--card)}
 .userops .heat td{border:1px solid var(--card);border-radius:6px;min-width:3.6rem}
 .userops .heat tbody tr>td[style],.userops .heat tbody tr:hover>td[style]{
 background:rgb(var(--heat)/calc(var(--v)*var(--heat-most)))}
+.userops .heat .lead{text-align:right;padding-right:1rem}
+.userops .heat td.lead{border-color:transparent}
+.userops .many td{min-width:3.1rem;padding:.4rem .3rem}
+.userops .heat td.still{color:var(--soft);border:1px dashed color-mix(in srgb,var(--soft),transparent 40%);
+background:repeating-linear-gradient(135deg,transparent 0 5px,var(--hatch) 5px 6px)}
+.userops .heat tr.total>*{border:0;border-top:1px solid var(--soft);border-radius:0}
+.userops .chart{container-type:inline-size;padding:.75rem .75rem .5rem;border:1px solid var(--rule);border-radius:10px;
+background:var(--card)}
+.userops .chart>svg{display:block;width:100%;height:auto;margin:0 auto;overflow:visible;font-size:12px}
+.userops .chart>.wide{max-width:1040px}.userops .chart>.narrow{display:none;max-width:560px}
+.userops .chart text{fill:var(--soft);font-variant-numeric:tabular-nums}
+.userops .chart .grid path{stroke:var(--rule);fill:none}
+.userops .chart .zero,.userops .chart .grid .zero{stroke:var(--soft);fill:none}
+.userops .chart>svg>.still{fill:var(--ink);opacity:.05}
+.userops .chart path{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
+.userops .chart .grid path,.userops .chart .zero{stroke-width:1}
+.userops .chart path.still{stroke-dasharray:.1 4.5}
+.userops .chart circle{fill:var(--c)}
+.userops .chart circle.still{fill:var(--card);stroke:var(--c);stroke-width:1.5}
+.userops .chart circle.at{fill:transparent}.userops .chart circle.at:hover{fill:var(--c);opacity:.35}
+.userops .chart g>rect,.userops .legend rect{fill:var(--c);stroke:var(--card);stroke-width:1}
+.userops .chart g>rect.still{fill-opacity:.35;stroke:var(--c);stroke-dasharray:3 2}
+.userops .chart g.dense>rect{stroke:none;shape-rendering:crispEdges}
+.userops .chart g>rect:hover{fill-opacity:.8}
+.userops .chart text[class]{fill:var(--c);font-weight:600}
+.userops .legend{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;margin:0 0 .6rem;font-size:.8125rem;color:var(--ink)}
+.userops .legend span{display:flex;align-items:center;gap:.4rem}
+.userops .legend svg{flex:none}
+.userops .named .legend{display:none}
+.userops .s0{--c:var(--s0)}.userops .s1{--c:var(--s1)}.userops .s2{--c:var(--s2)}.userops .s3{--c:var(--s3)}
+.userops .s4{--c:var(--s4)}.userops .s5{--c:var(--s5)}.userops .s6{--c:var(--s6)}.userops .s7{--c:var(--s7)}
+.userops .lines .s1>path{stroke-dasharray:9 4}.userops .lines .s2>path{stroke-dasharray:14 3 3 3}
+.userops .lines .s3>path{stroke-dasharray:4 4}.userops .lines .s4>path{stroke-dasharray:9 3 3 3 3 3}
+.userops .lines .s5>path{stroke-dasharray:18 5}.userops .lines .s6>path{stroke-dasharray:5 3 5 9}
+.userops .lines .s7>path{stroke-dasharray:12 3 1 3}.userops .lines g>path.still{stroke-dasharray:.1 4.5}
+@container (max-width:640px){.userops .chart>.wide{display:none}.userops .chart>.narrow{display:block}
+.userops .named .legend{display:flex}}
 .userops ul{margin:0;padding:0 0 0 1.1rem}
 .userops li{margin:.2rem 0}
 .userops .notes{color:var(--soft);font-size:.875rem}
@@ -111,16 +155,20 @@ padding:.2rem 0}
 .userops .settings dd{margin:0;text-align:right;color:var(--ink);font-variant-numeric:tabular-nums}
 @media (prefers-color-scheme:dark){.userops{--page:#111517;--card:#171c1f;--ink:#e6eaeb;--soft:#9aa6ac;--rule:#2a3236;
 --accent:#2dd4bf;--bar:45 212 191;--heat:45 212 191;--heat-most:.42;
---warn:#f2bd55;--warn-page:#241d10;--warn-rule:#8a6416}}
+--warn:#f2bd55;--warn-page:#241d10;--warn-rule:#8a6416;
+--s0:#2dd4bf;--s1:#7aa7ff;--s2:#f2a65a;--s3:#e58fd3;--s4:#b9c95c;--s5:#ff8f85;--s6:#a9b4ba;--s7:#6cc7ee;--hatch:#374147}}
 @media (max-width:40rem){.userops{padding:1.5rem 1rem 2rem}.userops th,.userops td{padding:.45rem .6rem}
 .userops tbody th.t{min-width:7.5rem;max-width:9rem}
 .userops .heat td{min-width:3.1rem;padding:.45rem .3rem}
 .userops .facts{display:grid;grid-template-columns:repeat(2,1fr)}.userops .facts dd{font-size:1.125rem;white-space:normal}
 .userops .facts div:last-child:nth-child(odd){grid-column:1/-1}}
 @media print{.userops{--page:#fff;--card:#fff;--ink:#000;--soft:#444;--rule:#ccc;--accent:#0f766e;--bar:15 118 110;
---heat:15 118 110;--heat-most:.6;--warn:#6b4000;--warn-page:#fff;max-width:none;padding:0;font-size:11px;
+--heat:15 118 110;--heat-most:.6;--warn:#6b4000;--warn-page:#fff;
+--s0:#0f766e;--s1:#2f6fdb;--s2:#b45f06;--s3:#a8348f;--s4:#5d6b13;--s5:#c2362b;--s6:#5b6770;--s7:#0a84b8;--hatch:#ccc;max-width:none;padding:0;font-size:11px;
 print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .userops .scroll{overflow:visible;border:0}.userops tr,.userops .warning,.userops .facts{break-inside:avoid}
+.userops .chart{border:0;padding:0;break-inside:avoid}
+.userops .many{font-size:9px}.userops .many td{min-width:0;padding:.3rem .15rem}
 .userops h2{break-after:avoid}.userops thead{display:table-header-group}
 .userops tbody th,.userops thead th:first-child{position:static}}
 """.strip()
@@ -154,7 +202,7 @@ def fragment(result: Result, lang: Lang) -> str:
 def _body(result: Result, lang: Lang) -> str:
     name, day = cells.headline(result, lang)
     program, _, command = name.partition(" ")
-    when = f'<p class="soft">{_e(day)}</p>' if day else ""
+    when = _soft(day) if day else ""
     header = f"<header><h1>{_e(program)} <b>{_e(command)}</b></h1>{when}</header>"
     numbers = count(1)
     drawn = (_drawn(block, lang, f"userops-{result.command}-{next(numbers)}") for block in cells.blocks(result))
@@ -167,6 +215,8 @@ def _drawn(block: Block, lang: Lang, anchor: str) -> str:
             return _table(cells.grid(block, lang, MAX_ROWS), lang, anchor)
         case HeatBlock():
             return _heat(cells.heat(block, lang), lang, anchor)
+        case ChartBlock():
+            return _chart(charts.chart(block, lang), lang, anchor)
         case FactsBlock():
             return _facts(block.facts, lang)
         case NotesBlock():
@@ -181,8 +231,8 @@ def _table(grid: cells.Grid, lang: Lang, anchor: str) -> str:
     head = "".join(_header(*column) for column in zip(grid.headers, grid.numeric, grid.bars, strict=True))
     last = len(grid.rows) - 1
     rows = (_row(grid, index, total=grid.total_row and index == last) for index in range(len(grid.rows)))
-    after = "" if grid.rows else f'<p class="soft">{_e(cells.NO_ROWS(lang))}</p>'
-    after += f'<p class="soft">{_e(cells.more_rows(grid.hidden, lang))}</p>' if grid.hidden else ""
+    after = "" if grid.rows else _soft(cells.NO_ROWS(lang))
+    after += _soft(cells.more_rows(grid.hidden, lang)) if grid.hidden else ""
     table = f"<table>{_caption(grid.title)}<thead><tr>{head}</tr></thead><tbody>\n{''.join(rows)}</tbody></table>"
     return _section(grid.title, anchor, _scrolling(table, grid.title) + after)
 
@@ -219,21 +269,38 @@ def _meter(fraction: float | None, title: str) -> str:
 
 def _heat(grid: cells.HeatGrid, lang: Lang, anchor: str) -> str:
     corner = f"{_e(grid.row_title)} ↓<br>{_e(grid.column_title)} →"
-    head = "".join(f'<th scope="col">{_e(label)}</th>' for label in grid.column_labels)
-    rows = "".join(
-        f"<tr>{_row_header(label)}{''.join(map(_shaded, row, shades))}</tr>\n"
-        for label, row, shades in zip(grid.row_labels, grid.cells, grid.shades, strict=True)
-    )
+    head = f'<th scope="col" class="lead">{_e(grid.lead_title)}</th>' if grid.lead else ""
+    head += "".join(f'<th scope="col">{_e(label)}</th>' for label in grid.column_labels)
+    many = " many" * (len(grid.column_labels) > _MANY)
+    rows = "".join(_heat_row(grid, row, lang) for row in range(len(grid.cells)))
     table = (
-        f'<table class="heat">{_caption(f"{grid.title} · {grid.row_title} · {grid.column_title}")}'
+        f'<table class="heat{many}">{_caption(f"{grid.title} · {grid.row_title} · {grid.column_title}")}'
         f'<thead><tr><th scope="col">{corner}</th>{head}</tr></thead><tbody>\n{rows}</tbody></table>'
     )
-    scale = f'<p class="soft">{_e(_SCALE(lang))}</p>'
-    return _section(grid.title, anchor, _scrolling(table, grid.title) + scale)
+    words = (cells.NOT_OVER(lang), _SCALE(lang)) if grid.any_unfinished else (_SCALE(lang),)
+    return _section(grid.title, anchor, _scrolling(table, grid.title) + _soft(" · ".join(words)))
 
 
-def _shaded(cell: str, shade: float | None) -> str:
-    return f"<td>{_e(cell)}</td>" if shade is None else f'<td style="--v:{shade:.3f}">{_e(cell)}</td>'
+def _heat_row(grid: cells.HeatGrid, row: int, lang: Lang) -> str:
+    lead = f'<td class="lead">{_e(grid.lead[row])}</td>' if grid.lead else ""
+    still = f' class="still" title="{_e(_NOT_OVER(lang))}"'
+    cells_of_row = zip(grid.cells[row], grid.shades[row], grid.unfinished[row], strict=True)
+    drawn = (
+        f"<td{still if unfinished else _shaded(shade)}>{_e(cell)}</td>" for cell, shade, unfinished in cells_of_row
+    )
+    total = _class("total", grid.total_row and row == len(grid.cells) - 1)
+    return f"<tr{total}>{_row_header(grid.row_labels[row])}{lead}{''.join(drawn)}</tr>\n"
+
+
+def _shaded(shade: float | None) -> str:
+    return "" if shade is None else f' style="--v:{shade:.3f}"'
+
+
+def _chart(chart: charts.Chart, lang: Lang, anchor: str) -> str:
+    if not chart.x_labels or not chart.runs:
+        return _section(chart.title, anchor, _soft(cells.NO_ROWS(lang)))
+    after = _soft(cells.NOT_OVER(lang)) if chart.any_unfinished else ""
+    return _section(chart.title, anchor, svg.figure(chart, lang) + after)
 
 
 def _notes(block: NotesBlock, lang: Lang) -> str:
@@ -297,6 +364,10 @@ def _scrolling(table: str, title: str) -> str:
     """The table in a box of its own that scrolls, by keyboard too."""
     name = f' role="region" aria-label="{_e(title)}"' if title else ""
     return f'<div class="scroll" tabindex="0"{name}>{table}</div>'
+
+
+def _soft(text: str) -> str:
+    return f'<p class="soft">{_e(text)}</p>'
 
 
 def _class(name: str, applies: bool) -> str:

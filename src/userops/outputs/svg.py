@@ -1,0 +1,264 @@
+"""Charts as SVG inside a page: no script, no style of their own; classes that the page's style gives colours.
+
+Every chart is drawn twice, for a wide and for a narrow window (the style shows one), because text that shrinks with a
+drawing cannot be read on a phone. Series differ by colour, by dash and by name; what is not over is dotted or pale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from rich.cells import cell_len
+
+from userops.outputs import cells, charts
+from userops.outputs.charts import Chart, Run
+from userops.results import Lang
+
+COLORS = 8
+"""Series colours that the style has, ``s0`` to ``s7``; more series start again."""
+
+MOST_TITLES = 500
+"""Points or bars that say their number under the pointer; a page with more would be heavy."""
+
+_MOST_DOTS = 40
+_CELL = 6.7
+"""Width of one cell of text; a wide character has two."""
+
+_BOLD = 1.12
+_MOST_NAMES, _WIDEST_NAME = 12, 220.0
+_NARROWEST_BAND, _NO_SEAM = 6.0, 0.5
+_LINE_HEIGHT = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What is drawn on, in the drawing's own units: one is a pixel where the window is as wide as the sheet."""
+
+    name: str
+    width: int
+    height: int
+
+
+WIDE = Sheet("wide", 960, 300)
+"""Has the names beside the lines where they fit, and numbers under the pointer."""
+
+NARROW = Sheet("narrow", 340, 230)
+"""Has neither: a phone has no room and no pointer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """The part of a sheet that holds the values, and where they lie in it."""
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+    low: float
+    high: float
+
+    def y(self, value: float) -> float:
+        """The height of a value."""
+        return self.bottom - (value - self.low) / (self.high - self.low) * (self.bottom - self.top)
+
+    def x(self, share: float) -> float:
+        """The place of a share of the width."""
+        return self.left + share * (self.right - self.left)
+
+
+def figure(chart: Chart, lang: Lang) -> str:
+    """The chart with its legend, for a page."""
+    drawn = "".join(_drawing(chart, sheet, lang) for sheet in (WIDE, NARROW))
+    named = " named" * _is_named(chart)
+    return f'<div class="chart {chart.shape}{named}">{_legend(chart)}{drawn}</div>'
+
+
+def _drawing(chart: Chart, sheet: Sheet, lang: Lang) -> str:
+    ticks = charts.value_ticks(chart, most=6 if sheet is WIDE else 5)
+    texts = [charts.tick_text(tick, ticks[1] - ticks[0], chart.kind) for tick in ticks]
+    named = sheet is WIDE and _is_named(chart)
+    plane = Plane(
+        left=max(map(_width, texts)) + 10,
+        right=sheet.width - (_widest_name(chart) + 14 if named else 8),
+        top=10,
+        bottom=sheet.height - 28,
+        low=ticks[0],
+        high=ticks[-1],
+    )
+    titled = sheet is WIDE and len(chart.values) <= MOST_TITLES
+    shapes = (_bars if chart.shape == "stacked" else _lines)(chart, plane, titled)
+    names = _names(chart, plane) if named else ()
+    return (
+        f'<svg class="{sheet.name}" role="img" aria-label="{_e(_said(chart, lang))}" '
+        f'viewBox="0 0 {sheet.width} {sheet.height}">{_unfinished(chart, plane)}{_grid(plane, ticks, texts)}'
+        f"{_foot(chart, plane, sheet)}{''.join(shapes)}{''.join(names)}</svg>"
+    )
+
+
+def _is_named(chart: Chart) -> bool:
+    """True where lines can have their names beside their ends: not too many of them, and none too long."""
+    return chart.shape == "lines" and len(chart.runs) <= _MOST_NAMES and _widest_name(chart) <= _WIDEST_NAME
+
+
+def _widest_name(chart: Chart) -> float:
+    return max((_width(run.label) for run in chart.runs), default=0.0) * _BOLD
+
+
+def _grid(plane: Plane, ticks: Sequence[float], texts: Sequence[str]) -> str:
+    rules = "".join(
+        f'<path{_class("zero", tick == 0)} d="M{_n(plane.left)} {_n(plane.y(tick))}H{_n(plane.right)}"/>'
+        for tick in ticks
+    )
+    labels = "".join(
+        f'<text x="{_n(plane.left - 8)}" y="{_n(plane.y(tick) + 4)}" text-anchor="end">{_e(text)}</text>'
+        for tick, text in zip(ticks, texts, strict=True)
+    )
+    return f'<g class="grid">{rules}{labels}</g>'
+
+
+def _foot(chart: Chart, plane: Plane, sheet: Sheet) -> str:
+    """The labels below, as many as there is room for; the mark at those that are not over."""
+    labels = [label + cells.MARK * (place >= chart.over) for place, label in enumerate(chart.x_labels)]
+    widest = max(map(_width, labels), default=0.0)
+    texts = []
+    for place in charts.x_ticks(len(labels), int((plane.right - plane.left + widest / 2) / (widest + 22))):
+        half = _width(labels[place]) / 2
+        x = min(max(_middle(chart, plane, place), half + 1), sheet.width - half - 1)
+        texts.append(f'<text x="{_n(x)}" y="{_n(plane.bottom + 20)}" text-anchor="middle">{_e(labels[place])}</text>')
+    return f'<g class="grid">{"".join(texts)}</g>'
+
+
+def _unfinished(chart: Chart, plane: Plane) -> str:
+    """A faint ground below the periods that are not over."""
+    if not chart.any_unfinished:
+        return ""
+    if chart.shape == "stacked":
+        start = plane.x(chart.over / len(chart.x_labels))
+    else:
+        start = _middle(chart, plane, max(chart.over - 1, 0)) if len(chart.x_labels) > 1 else plane.left
+    return (
+        f'<rect class="still" x="{_n(start)}" y="{_n(plane.top)}" '
+        f'width="{_n(plane.right - start)}" height="{_n(plane.bottom - plane.top)}"/>'
+    )
+
+
+def _lines(chart: Chart, plane: Plane, titled: bool) -> Iterator[str]:
+    for number, run in enumerate(chart.runs):
+        points = [
+            None if value is None else (_middle(chart, plane, place), plane.y(value))
+            for place, value in enumerate(run.values)
+        ]
+        done, still = _path(points[: chart.over]), _path(points[max(chart.over - 1, 0) :])
+        paths = f'<path d="{done}"/>' if done else ""
+        paths += f'<path class="still" d="{still}"/>' if still and chart.any_unfinished else ""
+        yield f'<g class="s{number % COLORS}">{paths}{"".join(_dots(chart, run, points, titled))}</g>'
+
+
+def _path(points: Sequence[tuple[float, float] | None]) -> str:
+    """The line through the points, broken at gaps."""
+    steps, drawing = [], False
+    for point in points:
+        if point is not None:
+            steps.append(f"{'L' if drawing else 'M'}{_n(point[0])} {_n(point[1])}")
+        drawing = point is not None
+    return "".join(steps)
+
+
+def _dots(chart: Chart, run: Run, points: Sequence[tuple[float, float] | None], titled: bool) -> Iterator[str]:
+    """A dot at each point where there are few, else only where no line would show it; a title at each."""
+    few = len(points) <= _MOST_DOTS
+    for place, point in enumerate(points):
+        if point is None:
+            continue
+        around = (*points[max(place - 1, 0) : place], *points[place + 1 : place + 2])
+        at = f'cx="{_n(point[0])}" cy="{_n(point[1])}"'
+        if few or all(neighbour is None for neighbour in around):
+            yield f'<circle{_class("still", place >= chart.over)} {at} r="2.5"/>'
+        if titled:
+            yield f'<circle class="at" {at} r="8"><title>{_e(_point(chart, run, place))}</title></circle>'
+
+
+def _names(chart: Chart, plane: Plane) -> Iterator[str]:
+    """The name of each series beside its end."""
+    ends = [next((value for value in reversed(run.values) if value is not None), plane.low) for run in chart.runs]
+    heights = charts.spread([plane.y(end) for end in ends], _LINE_HEIGHT, plane.top, plane.bottom)
+    for number, (run, height) in enumerate(zip(chart.runs, heights, strict=True)):
+        yield f'<text class="s{number % COLORS}" x="{_n(plane.right + 8)}" y="{_n(height + 4)}">{_e(run.label)}</text>'
+
+
+def _bars(chart: Chart, plane: Plane, titled: bool) -> Iterator[str]:
+    """A bar per period: what is above zero piled up, what is below piled down, in the order of the series."""
+    band = (plane.right - plane.left) / max(len(chart.x_labels), 1)
+    dense = band < _NARROWEST_BAND
+    width = band + _NO_SEAM if dense else min(band * 0.72, 56.0)
+    tops, feet = [0.0] * len(chart.x_labels), [0.0] * len(chart.x_labels)
+    for number, run in enumerate(chart.runs):
+        rects = []
+        for place, value in enumerate(run.values):
+            if not value:
+                continue
+            piles = tops if value > 0 else feet
+            start, piles[place] = piles[place], piles[place] + value
+            upper, lower = sorted((plane.y(start), plane.y(piles[place])))
+            still = _class("still", place >= chart.over)
+            title = f"<title>{_e(_point(chart, run, place))}</title>" if titled else ""
+            rects.append(
+                f'<rect{still} x="{_n(_middle(chart, plane, place) - width / 2)}" y="{_n(upper)}" '
+                f'width="{_n(width)}" height="{_n(lower - upper)}">{title}</rect>'
+            )
+        yield f'<g class="s{number % COLORS}{" dense" * dense}">{"".join(rects)}</g>'
+    yield f'<path class="zero" d="M{_n(plane.left)} {_n(plane.y(0))}H{_n(plane.right)}"/>'
+
+
+def _middle(chart: Chart, plane: Plane, place: int) -> float:
+    """Where a period lies: bars have a band each, lines go from edge to edge."""
+    count = len(chart.x_labels)
+    if chart.shape == "stacked" or count < 2:
+        return plane.x((place + 0.5) / max(count, 1))
+    return plane.x(place / (count - 1))
+
+
+def _legend(chart: Chart) -> str:
+    """The names of the series with their colour and dash; the style hides it where they stand beside the lines."""
+    width, shape = (
+        (12, '<rect width="12" height="12" rx="2"/>') if chart.shape == "stacked" else (24, '<path d="M1 6H23"/>')
+    )
+    box = f'aria-hidden="true" viewBox="0 0 {width} 12" width="{width}" height="12"'
+    items = (
+        f'<span><svg class="s{number % COLORS}" {box}>{shape}</svg>{_e(run.label)}</span>'
+        for number, run in enumerate(chart.runs)
+    )
+    return f'<p class="legend">{"".join(items)}</p>'
+
+
+def _said(chart: Chart, lang: Lang) -> str:
+    """The chart in words: of each series the first, the last, the lowest and the highest value."""
+    runs = [
+        f"{run.label}: {', '.join(f'{word(lang)} {text}' for word, text in zip(charts.WORDS, run.figures, strict=True))}"
+        for run in chart.runs
+    ]
+    span = " → ".join(dict.fromkeys(chart.x_labels[:1] + chart.x_labels[-1:]))
+    return " · ".join(filter(None, (chart.title, span, *runs)))
+
+
+def _point(chart: Chart, run: Run, place: int) -> str:
+    mark = cells.MARK if place >= chart.over else ""
+    return f"{chart.x_labels[place]} · {run.label} {cells.shown(run.values[place], chart.kind)}{mark}"
+
+
+def _class(name: str, applies: bool) -> str:
+    return f' class="{name}"' if applies else ""
+
+
+def _width(text: str) -> float:
+    return cell_len(text) * _CELL
+
+
+def _n(number: float) -> str:
+    return f"{number + 0.0:.1f}".removesuffix(".0")
+
+
+def _e(text: str) -> str:
+    return escape(text, quote=True)
