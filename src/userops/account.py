@@ -79,13 +79,21 @@ class Account:
         return self.used.group_by("day").agg(pl.col("n").sum(), pl.col("last").max()).sort("day")
 
     @property
+    def currencies(self) -> list[str]:
+        """The currencies of the rows that count, the most frequent first."""
+        found = self.used.filter(pl.col("currency").is_not_null()).sort("n", "currency", descending=[True, False])
+        return found["currency"].unique(maintain_order=True).to_list()
+
+    @property
     def currency(self) -> str | None:
         """The one currency of the rows that count, None where the file names none; several: InputError."""
-        found = self.used.filter(pl.col("currency").is_not_null()).sort("n", "currency", descending=[True, False])
-        names = found["currency"].unique(maintain_order=True).to_list()
-        if len(names) > 1:
-            raise InputError.mixed_currencies(self.table.name, names)
-        return names[0] if names else None
+        self.require_one_currency()
+        return next(iter(self.currencies), None)
+
+    def require_one_currency(self) -> None:
+        """InputError where the rows that count are in several currencies."""
+        if len(self.currencies) > 1:
+            raise InputError.mixed_currencies(self.table.name, self.currencies)
 
     def twice_warning(self) -> Text | None:
         """That some times exist twice, the clocks having gone back; they were taken as the earlier ones."""

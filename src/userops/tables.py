@@ -147,12 +147,13 @@ class Acts:
     """Rows in which users did something: placed an order, or caused an event.
 
     ``counts``: which of the rows do (refunds are no acts). ``time``: the column that says when, wall clock; ``instant``
-    is the same in UTC.
+    is the same in UTC. ``valid``: which rows are worth what they say, refunds included.
     """
 
     rows: pl.LazyFrame
     counts: pl.Expr
     time: str
+    valid: pl.Expr
 
     @property
     def day(self) -> pl.Expr:
@@ -164,11 +165,11 @@ def acts(table: frames.Table, rows: pl.LazyFrame) -> Acts:
     """The acts among ``rows`` of a table: every event, or every order (lines folded)."""
     counts = pl.col("reject") == 0
     if not isinstance(table, frames.Orders):
-        return Acts(rows, counts, table.time)
+        return Acts(rows, counts, table.time, counts)
     if not table.has_amount:
         rows = rows.with_columns(amount=pl.lit(0, pl.Int64))
     orders = order_rows(rows, within=(), lines=table.grain == "line")
-    return Acts(orders.rows, orders.is_order, table.time)
+    return Acts(orders.rows, orders.is_order, table.time, orders.counts)
 
 
 def visits(acts: Acts, grain: Grain, week_start: WeekStart) -> pl.LazyFrame:
@@ -176,9 +177,13 @@ def visits(acts: Acts, grain: Grain, week_start: WeekStart) -> pl.LazyFrame:
 
     One key groups twice as fast as two, and sorts four times as fast.
     """
-    user = pl.when(acts.counts).then(pl.col("user_id").hash(USER_SEED))
-    visit = user.cast(pl.Int128) * _APART + periods.index(acts.day, grain, week_start)
-    return acts.rows.select(visit=visit).group_by("visit").agg().filter(pl.col("visit").is_not_null())
+    visited = pl.when(acts.counts).then(visit(pl.col("user_id"), periods.index(acts.day, grain, week_start)))
+    return acts.rows.select(visit=visited).group_by("visit").agg().filter(pl.col("visit").is_not_null())
+
+
+def visit(user_id: pl.Expr, period: pl.Expr) -> pl.Expr:
+    """A user and a period as one number, Int128: sorts by the hash of the id, then by the period."""
+    return user_id.hash(USER_SEED).cast(pl.Int128) * _APART + period
 
 
 def visited() -> pl.Expr:

@@ -14,6 +14,8 @@ from typing import Any
 import polars as pl
 
 from userops import account, frames, money, partition, periods, tables
+from userops.collecting import collect
+from userops.errors import InputError
 from userops.periods import Grain, WeekStart
 from userops.results import Text
 
@@ -85,7 +87,11 @@ def table_of(rows: frames.Table | pl.LazyFrame | pl.DataFrame, as_of: date | Non
     """The table itself, or a frame with our column names as one: of events if it has a column ``event``, else of orders."""
     if isinstance(rows, frames.Table):
         return rows
-    return frames.events(rows, as_of=as_of) if "event" in rows.lazy().collect_schema() else frames.orders(rows, as_of=as_of)
+    return (
+        frames.events(rows, as_of=as_of)
+        if "event" in rows.lazy().collect_schema()
+        else frames.orders(rows, as_of=as_of)
+    )
 
 
 def visits(
@@ -106,21 +112,22 @@ def visits(
     that was before. ``by``: a column of ``users``, else of the rows (its value at the user's first row). Raises
     InputError when no row counts, when nothing is called ``by``, and when order ids repeat without a reason.
     """
-    columns = table.rows.collect_schema().names() if by and (users is None or by not in users.columns) else [by]
-    if by not in columns:
-        raise InputError.column_unknown(str(by), table.name, [name for name in columns if name not in OWN])
+    if by is not None and (users is None or by not in users.columns):
+        names = table.rows.collect_schema().names()
+        if by not in names:
+            raise InputError.column_unknown(by, table.name, names)
     partitions = partitions or partition.count_for(table.size)
     plain = by is None and users is None and grain != "day"
 
     def run(of_visits: partition.Reduce) -> tuple[account.Account, dict[str, pl.DataFrame]]:
         common = {"account": account.reduce(table), "acts": count_acts(table)}
         reduces = {"visits": of_visits, **common, **(beside or {})}
-        if unsure := isinstance(table, frames.Orders) and table.has_order_id and not table.grain_known:
+        if isinstance(table, frames.Orders) and table.has_order_id and not table.grain_known:
             reduces["order_ids"] = account.sampled_order_ids(table)
         small = partition.run(table.rows, reduces, what=table.name, partitions=partitions)
         books = account.Account(small.pop("account"), table)
         books.require_rows()
-        if unsure:
+        if isinstance(table, frames.Orders) and "order_ids" in small:
             account.refuse_repeated_order_ids(table, books.rows_used, small.pop("order_ids")["id"])
         return books, small
 
@@ -152,19 +159,23 @@ def count_acts(table: frames.Table) -> partition.Reduce:
     return partition.Reduce(count)
 
 
+def event_names(table: frames.Table) -> list[str]:
+    """The names of all events that count, sorted."""
+    named = frames.good(table.rows).select(pl.col("event").unique().sort())
+    return collect(named, table.name).to_series().to_list()
+
+
 def totals(books: account.Account, acts: pl.DataFrame) -> dict[str, Any]:
     """What every summary carries beside the users: ``events``, or ``orders, revenue, currency`` (refunds netted).
 
-    ``acts``: what :func:`count_acts` counted.
+    Revenue is null where there are no amounts, or several currencies. ``acts``: what :func:`count_acts` counted.
     """
     if not isinstance(books.table, frames.Orders):
         return {"events": int(acts["acts"].sum())}
-    worth = int(books.used["amount"].sum()) / money.SCALE if books.table.has_amount else None
-    return {
-        "orders": int(acts["acts"].sum()),
-        "revenue": worth,
-        "currency": books.currency if worth is not None else None,
-    }
+    currencies = books.currencies
+    worth = int(books.used["amount"].sum()) / money.SCALE if books.table.has_amount and len(currencies) < 2 else None
+    currency = currencies[0] if worth is not None and currencies else None
+    return {"orders": int(acts["acts"].sum()), "revenue": worth, "currency": currency}
 
 
 def _masks(table: frames.Table, grain: Grain, week_start: WeekStart) -> partition.Reduce:

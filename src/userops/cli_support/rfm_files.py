@@ -1,11 +1,11 @@
-"""The files and lists that ``rfm`` takes: cuts by hand, saved cuts, grids."""
+"""The files that ``rfm`` takes: saved cuts, grids."""
 
 from __future__ import annotations
 
 import json
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from userops import grids, rfm
 from userops.errors import UsageError
@@ -16,17 +16,6 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 SCHEMA = "userops.cuts/1"
-
-
-def numbers(option: str, text: str | None, *, whole: bool = False) -> tuple[Any, ...] | None:
-    """``"7,30,90"`` as numbers; None stays None."""
-    if text is None:
-        return None
-    try:
-        return tuple(int(x) if whole else float(x) for x in text.split(","))
-    except ValueError:
-        kind = "whole numbers" if whole else "numbers"
-        raise UsageError.bad_value(option, text, f"ascending {kind} with commas between") from None
 
 
 def grid(segments: str) -> str | grids.Grid:
