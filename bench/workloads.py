@@ -33,7 +33,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Workload:
-    """``form`` of the file (None: needs none), the ``sides``, the first of which is ours; ``same`` compares answers."""
+    """``form`` of the file (orders as ``parquet`` or ``csv``, ``events``; None: needs none), the ``sides``, the first of which is ours; ``same`` compares answers."""
 
     name: str
     title: str
@@ -73,7 +73,8 @@ def _rfm_answer(result: Any) -> Answer:
 
 def _opened(file: str) -> Any:
     from userops.inputs.loading import Scratch, open_tables
-    from userops.inputs.mapping import ReadOptions, to_orders
+    from userops.inputs.mapping import ReadOptions
+    from userops.inputs.orders import to_orders
 
     return to_orders(open_tables([file], scratch=Scratch()), ReadOptions())
 
@@ -81,7 +82,7 @@ def _opened(file: str) -> Any:
 def _csv_scan(file: str, threads: int) -> Callable[[], Answer]:
     import polars as pl
 
-    from userops.inputs import loading, mapping  # noqa: F401
+    from userops.inputs import loading, orders  # noqa: F401
 
     sizes = [pl.col(name).str.len_bytes().cast(pl.Int64).sum() for name in ("order_id", "user_id")]
     values = [pl.col("ordered_at").max().dt.to_string("%F %T%.6f"), pl.col("amount").sum()]
@@ -97,6 +98,56 @@ def _read_json(text: str) -> Answer:
     summary = found["summary"]
     gaps = [summary["median_gap_days"], summary["p80_gap_days"]]
     return _told(found["rows"], found["meta"]["inputs"][0]["rejected"], gaps)
+
+
+def _of_orders(analyse: Callable[[Any], Answer]) -> Call:
+    """A call of an analysis of the orders of a file; what it answers is told by ``analyse``."""
+
+    def call(file: str, threads: int) -> Callable[[], Answer]:
+        from userops import activity, growth, retention  # noqa: F401
+
+        return lambda: analyse(_opened(file))
+
+    return call
+
+
+def _of_events(analyse: Callable[[Any], Answer]) -> Call:
+    """The same with events."""
+
+    def call(file: str, threads: int) -> Callable[[], Answer]:
+        from userops import activity, growth, retention  # noqa: F401
+        from userops.inputs.events import to_events
+        from userops.inputs.loading import Scratch, open_tables
+        from userops.inputs.mapping import ReadOptions
+
+        return lambda: analyse(to_events(open_tables([file], scratch=Scratch()), ReadOptions()))
+
+    return call
+
+
+def _cohorts(grain: str) -> Callable[[Any], Answer]:
+    def analyse(table: Any) -> Answer:
+        from userops import retention
+
+        rows = retention.analyse(table, period=grain, periods=100).rows
+        return [[str(c), n, users] for c, n, users in rows.select("cohort", "period", "users").iter_rows() if users]
+
+    return analyse
+
+
+def _growth(table: Any) -> Answer:
+    from userops import growth
+
+    columns = ("period_start", "new", "retained", "resurrected", "churned")
+    rows = growth.analyse(table, period="week").rows.select(columns).iter_rows()
+    return [[str(start), *(n or 0 for n in counts)] for start, *counts in rows]
+
+
+def _activity(table: Any) -> Answer:
+    from userops import activity
+
+    rows = activity.analyse(table).rows.select("date", "dau", "wau", "mau").iter_rows()
+    return [[str(day), *counts] for day, *counts in rows]
 
 
 # --- DuckDB -------------------------------------------------------------------------------------------------------
@@ -211,6 +262,74 @@ def _rfm_sql(gaps: str) -> Callable[[str], list[str]]:
     return lambda file: _statements(file, gaps)
 
 
+GOOD = "user_id IS NOT NULL AND trim(user_id) NOT IN ({placeholders})"
+WEEK, DAY = "((epoch_us(time) // 86400000000 + 3) // 7)", "(epoch_us(time) // 86400000000)::INT"
+MONTH = "(year(ordered_at) * 12 + month(ordered_at) - 1)"
+ON_WEEK = "(DATE '1970-01-01' + ({} * 7 - 3)::INT)::VARCHAR"
+ON_MONTH = "make_date(({0} // 12)::INT, ({0} % 12 + 1)::INT, 1)::VARCHAR"
+
+MASKS = """
+masks AS MATERIALIZED (SELECT user_id, bit_or(1::UBIGINT << ({period} % 64)::UBIGINT) AS b, min({period}) AS lo, max({period}) AS hi
+    FROM {source} {where} GROUP BY user_id),
+known AS (SELECT b, count(*) AS n, min(lo) AS lo, max(hi) AS hi FROM masks WHERE {good} GROUP BY b),
+span AS (SELECT min(lo) AS lo, max(hi) AS hi FROM known),
+seen AS MATERIALIZED (SELECT b, n, p FROM known, (SELECT unnest(range(lo, hi + 1)) AS p FROM span)
+    WHERE (b >> (p % 64)::UBIGINT) & 1 = 1)"""
+"""Periods of a user as bits of one word (64 periods at most, as here), equal words counted: the fastest form found.
+Unusable ids are told apart per user, not per row."""
+
+COHORTS = """
+WITH {masks}
+SELECT {label}, (p - c)::INT AS n, sum(n)::BIGINT FROM (SELECT p, n, min(p) OVER (PARTITION BY b) AS c FROM seen)
+GROUP BY c, p ORDER BY c, p"""
+
+GROWTH = """
+WITH {masks},
+steps AS (SELECT p, n, lag(p) OVER (PARTITION BY b ORDER BY p) AS before, lead(p) OVER (PARTITION BY b ORDER BY p) AS after FROM seen),
+here AS (SELECT p, sum(n) FILTER (before IS NULL) AS new, sum(n) FILTER (before = p - 1) AS retained,
+                sum(n) FILTER (before < p - 1) AS resurrected FROM steps GROUP BY p),
+gone AS (SELECT p + 1 AS p, sum(n) AS churned FROM steps WHERE after IS NULL OR after > p + 1 GROUP BY p)
+SELECT {label}, coalesce(new, 0)::BIGINT, coalesce(retained, 0)::BIGINT, coalesce(resurrected, 0)::BIGINT, coalesce(churned, 0)::BIGINT
+FROM here LEFT JOIN gone USING (p) ORDER BY p"""
+
+ACTIVE = """
+WITH days AS (SELECT DISTINCT user_id, {day} AS d FROM {source}),
+pairs AS (SELECT d, lead(d, 1, 1000000) OVER (PARTITION BY user_id ORDER BY d) AS after FROM days WHERE {good}),
+steps AS (
+    SELECT d, count(*) AS dau, count(*) AS w, count(*) AS m FROM pairs GROUP BY d
+    UNION ALL SELECT least(d + 7, after), 0, -count(*), 0 FROM pairs GROUP BY 1
+    UNION ALL SELECT least(d + 28, after), 0, 0, -count(*) FROM pairs GROUP BY 1),
+daily AS (SELECT d, sum(dau) AS dau, sum(sum(w)) OVER (ORDER BY d) AS wau, sum(sum(m)) OVER (ORDER BY d) AS mau FROM steps GROUP BY d),
+span AS (SELECT min(d) AS lo, max(d) AS hi FROM pairs)
+SELECT (DATE '1970-01-01' + d)::VARCHAR, dau::BIGINT, CASE WHEN d >= lo + 6 THEN wau::BIGINT END, CASE WHEN d >= lo + 27 THEN mau::BIGINT END
+FROM daily, span WHERE d <= hi ORDER BY d"""
+
+
+def _periods_sql(query: str) -> Callable[[str], list[str]]:
+    """One of the queries above for a file, by the columns it has."""
+
+    def statements(file: str) -> list[str]:
+        from userops.frames import PLACEHOLDER_IDS
+
+        of_events = "events-" in file
+        period, label = (WEEK, ON_WEEK) if of_events else (MONTH, ON_MONTH)
+        words = {
+            "source": _source(file),
+            "period": period,
+            "day": DAY,
+            "where": "" if of_events else "WHERE amount >= 0",
+        }
+        words["good"] = GOOD.format(placeholders=", ".join(f"'{name}'" for name in PLACEHOLDER_IDS))
+        words["label"] = label.format("c" if "AS c " in query else "p")
+        return [query.format(masks=MASKS.format(**words), **words)]
+
+    return statements
+
+
+def _rows(answers: list[list[Any]]) -> Answer:
+    return [list(row) for row in answers[0]]
+
+
 # --- what is the same ---------------------------------------------------------------------------------------------
 
 
@@ -276,6 +395,22 @@ WORKLOADS = (
     Workload(
         "csv scan", "typed columns of a CSV and a cheap aggregate of each", "csv",
         (Side("userops", call=_csv_scan), Side("DuckDB", call=_duck(lambda f: [CSV_SCAN.format(source=_source(f))], lambda a: list(a[0][0])))),
+    ),
+    Workload(
+        "cohorts of orders", "monthly cohorts, first orders and all returns", "parquet",
+        (Side("userops", call=_of_orders(_cohorts("month"))), Side("DuckDB", call=_duck(_periods_sql(COHORTS), _rows))),
+    ),
+    Workload(
+        "cohorts of events", "weekly cohorts", "events",
+        (Side("userops", call=_of_events(_cohorts("week"))), Side("DuckDB", call=_duck(_periods_sql(COHORTS), _rows))),
+    ),
+    Workload(
+        "growth", "weekly growth accounting", "events",
+        (Side("userops", call=_of_events(_growth)), Side("DuckDB", call=_duck(_periods_sql(GROWTH), _rows))),
+    ),
+    Workload(
+        "activity", "DAU, WAU and MAU of every day, exact", "events",
+        (Side("userops", call=_of_events(_activity)), Side("DuckDB", call=_duck(_periods_sql(ACTIVE), _rows))),
     ),
     _start("userops --version"), _start("userops --help"), _start("userops rfm --help"),
 )  # fmt: skip

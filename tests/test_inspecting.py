@@ -90,3 +90,31 @@ def test_types_read_as_people_write_them(tmp_path: Path) -> None:
     with Scratch() as scratch:
         found = inspecting.inspect(open_tables([str(tmp_path / "o.parquet")], scratch=scratch), ReadOptions())
     assert dict(found.rows.select("column", "dtype").iter_rows())["ordered_at"] == "Datetime[us, Asia/Shanghai]"
+
+
+def test_fields_that_play_a_role_have_a_line_below_their_column(tmp_path: Path) -> None:
+    row = '{"event":"view","properties":{"distinct_id":"u1","time":1767355200,"$insert_id":"i","tags":["a"]}}\n'
+    (tmp_path / "m.ndjson").write_text(row * 2, encoding="utf-8")
+    with Scratch() as scratch:
+        found = inspecting.inspect(open_tables([str(tmp_path / "m.ndjson")], scratch=scratch), ReadOptions())
+    assert found.rows.select("column", "role", "dtype", "nulls").rows() == [
+        ("event", "event", "String", 0),
+        ("properties", None, "Struct[4]", 0),
+        ("properties.distinct_id", "user_id", "String", None),
+        ("properties.time", "time", "Int64", None),
+        ("properties.$insert_id", "event_id", "String", None),
+    ]
+    assert found.rows["example"][2] == "u1"
+    (report,) = found.provenance.inputs
+    assert report.rejected == {"duplicate_event": 1}
+
+
+def test_users(inspect: Inspect) -> None:
+    found = inspect("user_id,signed_up_at\nu1,2026-01-02\nu1,2026-01-02\nu2,soon\n,2026-01-01\n")
+    assert (found.summary["kind"], found.summary["users"], found.summary["first"]) == (
+        "users",
+        2,
+        "2026-01-02T00:00:00",
+    )
+    assert found.provenance.inputs[0].rejected == {"missing_user_id": 1}
+    assert found.provenance.warnings == ()

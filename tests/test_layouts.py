@@ -144,6 +144,12 @@ class TestByName:
         assert error.value.code == "E_COLUMN_MISSING"
         assert "when_it_was" in str(error.value.hint)
 
+    def test_an_id_is_a_user_only_in_a_table_of_users(self) -> None:
+        table = text("id,created_at,city\n7,2026-01-02,x\n")
+        assert recognise(table).kind is None
+        found = recognise(table, want="users")
+        assert (found.roles["user_id"], found.roles["signed_up_at"]) == (("id",), ("created_at",))
+
     def test_kinds(self) -> None:
         assert recognise(text("user_id,event,timestamp\nu,view,2026-01-02\n")).kind == "events"
         assert recognise(text("user_id,created_at,city\nu,2026-01-02,x\n")).kind == "users"
@@ -181,6 +187,7 @@ def test_layouts_are_told_apart() -> None:
     assert len(set(signatures)) == len(signatures)
     for known in layouts.LAYOUTS:
         assert set(known.roles) <= set(layouts.ROLES), known.name
+        assert set(known.same_event) <= set(known.roles), known.name
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import pytest
 from rawtable import binary, text
 from userops import frames, money
 from userops.errors import InputError, UsageError
-from userops.inputs.mapping import ReadOptions, to_orders
+from userops.inputs.mapping import ReadOptions
+from userops.inputs.orders import to_orders
 from userops.inputs.raw import RawTable
 
 PLAIN = "user_id,ordered_at,amount\n"
@@ -24,7 +25,7 @@ def orders(*tables: RawTable, need_amount: bool = True, **options: Any) -> frame
 
 def good(found: frames.Orders) -> list[tuple[Any, ...]]:
     """The rows that count, with money in units, in their order."""
-    rows = frames.good(found.rows)
+    rows = frames.good(found.rows).drop("instant")
     return (rows.with_columns(money.units(pl.col("amount"))) if found.has_amount else rows).collect().rows()
 
 

@@ -150,6 +150,43 @@ class TestTimes:
         assert times([*cells, "2026/1/2"])[0][:-1] == moments
 
 
+class TestInstants:
+    @settings(max_examples=20, deadline=None)
+    @given(
+        st.lists(st.datetimes(datetime(1971, 1, 2), datetime(2100, 12, 30)), min_size=1),
+        st.sampled_from(["America/New_York", "Asia/Shanghai"]),
+    )
+    def test_a_moment_stays_what_it_was_and_shows_as_the_time(self, moments: list[datetime], zone: str) -> None:
+        aware = [moment.replace(microsecond=0, tzinfo=UTC) for moment in moments]
+        sources = [
+            [int(m.timestamp()) * 1_000_000 for m in aware if m.year > 1974],
+            [m.isoformat() for m in aware],
+            [str(m) for m in aware],
+        ]
+        for cells in [*sources, aware]:
+            if not cells:
+                continue
+            c = column(list(cells))
+            reading = read_time(c, Clock(zone))
+            found = c.rows.with_columns(reading.first).select(value=reading.value, instant=reading.instant).collect()
+            assert found["instant"].to_list() == [
+                m.replace(tzinfo=None) for m in aware if len(cells) == len(aware) or m.year > 1974
+            ]
+            shown = found.select(periods.wall_clock(pl.col("instant").dt.replace_time_zone("UTC"), zone)).to_series()
+            assert shown.to_list() == found["value"].to_list()
+
+    def test_naive_times_of_another_zone_are_moments_of_that_zone(self) -> None:
+        c = column(["2026-01-02 12:00:00", "2026/1/2 12:00", "2026-01-02T12:00:00+02:00", "20260102120000"])
+        reading = read_time(c, Clock("Asia/Shanghai", "America/New_York"))
+        found = c.rows.with_columns(reading.first).select(reading.instant).collect().to_series()
+        assert [moment.hour for moment in found] == [17, 17, 10, 17]
+
+    def test_on_the_clock_of_utc_both_are_one_column(self) -> None:
+        reading = read_time(column(["2026-01-02 12:00:00"]), Clock())
+        assert reading.instant is reading.value
+        assert len(reading.first) == 1
+
+
 class TestZones:
     def test_an_unknown_zone_names_the_closest(self) -> None:
         with pytest.raises(UsageError) as error:

@@ -53,6 +53,10 @@ class UsageError(UseropsError):
         return cls("E_BAD_VALUE", f"{option} cannot be '{given}'", f"it takes {wanted}")
 
     @classmethod
+    def needs_events(cls, options: str, path: str) -> Self:
+        return cls("E_NEEDS_EVENTS", f"{options} name events, {path} holds orders", "leave them out, or give events")
+
+    @classmethod
     def no_input(cls) -> Self:
         return cls(
             "E_NO_INPUT", "no file given", "name a file or a quoted glob, or pipe data in; --help shows examples"
@@ -157,6 +161,16 @@ class InputError(UseropsError):
         return cls("E_NO_USABLE_ROWS", f"no usable rows in {path}: {rejected}", "see them with --rejects rejects.csv")
 
     @classmethod
+    def event_unknown(cls, event: str, path: str, known: Sequence[str]) -> Self:
+        near = closest(event, known)
+        guess = f"did you mean '{near}'? " if near else ""
+        return cls("E_EVENT_UNKNOWN", f"no event '{event}' in {path}", f"{guess}events: {_listed(known)}")
+
+    @classmethod
+    def no_amount(cls, path: str) -> Self:
+        return cls("E_COLUMN_MISSING", f"no column for amount in {path}", "name it with --map amount=COLUMN")
+
+    @classmethod
     def mixed_currencies(cls, path: str, currencies: Sequence[str]) -> Self:
         hint = f"choose one: --where 'currency={currencies[0]}'"
         return cls("E_MIXED_CURRENCIES", f"{path} mixes currencies: {_listed(currencies)}", hint)
@@ -253,3 +267,23 @@ class InputError(UseropsError):
     @classmethod
     def kinds_differ(cls, first: str, kind: str, second: str, other: str) -> Self:
         return cls("E_KINDS_DIFFER", f"{first} holds {kind}, {second} holds {other}", "read files of one kind together")
+
+    @classmethod
+    def kind_open(cls, path: str, columns: Sequence[str]) -> Self:
+        hint = "name a column: --map event=COLUMN for events, --map ordered_at=COLUMN for orders; columns: "
+        return cls("E_KIND_OPEN", f"{path} holds neither events nor orders, by its columns", hint + _listed(columns))
+
+    @classmethod
+    def arrival_unknown(cls, path: str, columns: Sequence[str], option: str = "--known-by") -> Self:
+        hint = f"name the column with --map ingested_at=COLUMN, or leave out {option}; columns: {_listed(columns)}"
+        return cls("E_ARRIVAL_UNKNOWN", f"{path} does not say when its rows arrived, as {option} needs", hint)
+
+    @classmethod
+    def identities_unclear(cls, path: str, columns: Sequence[str]) -> Self:
+        hint = f"call its two columns anonymous_id and user_id; columns: {_listed(columns)}"
+        return cls("E_IDENTITIES_UNCLEAR", f"{path} does not say which ids stand for which users", hint)
+
+    @classmethod
+    def identities_circular(cls, path: str, example: str) -> Self:
+        hint = "leave out one of the rows that lead back"
+        return cls("E_IDENTITIES_CIRCULAR", f"ids in {path} lead round in a circle, '{example}' among them", hint)

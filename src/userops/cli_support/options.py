@@ -44,7 +44,10 @@ class Common:
     grain: Annotated[Literal["order", "line"] | None, _option("--grain", panel=INPUT, help="One row is an order, or a line of one. Default: as the columns tell.")] = None
     where: Annotated[list[str], _option("--where", panel=INPUT, metavar="'COLUMN=VALUE'", help="Keep these rows: = != < <= > >= in (repeatable).")] = field(default_factory=list)
     only_users: Annotated[str | None, _option("--only-users", panel=INPUT, metavar="FILE", help="Keep these users: a file with a user_id column.")] = None
+    identities: Annotated[str | None, _option("--identities", panel=INPUT, metavar="FILE", help="Join the ids of one user: a file of anonymous_id and user_id.")] = None
+    users_table: Annotated[str | None, _option("--users-table", panel=INPUT, metavar="FILE", help="Users with their sign-up and attributes: a file with a user_id column.")] = None
     as_of: Annotated[str | None, _option("--as-of", panel=INPUT, metavar="DATE", help="Count data through the end of this day; today, yesterday. Default: the latest row's date.")] = None
+    known_by: Annotated[str | None, _option("--known-by", panel=INPUT, metavar="DATE", help="Leave out rows that arrived after this day: what was known then. Needs an ingested_at column.")] = None
     since: Annotated[str | None, _option("--since", panel=INPUT, metavar="DATE", help="First day of the reporting window.")] = None
     until: Annotated[str | None, _option("--until", panel=INPUT, metavar="DATE", help="Last day of the reporting window.")] = None
     tz: Annotated[str, _option("--tz", panel=INPUT, metavar="ZONE", help="Time zone days are cut in, such as Asia/Shanghai. Default: UTC.")] = "UTC"

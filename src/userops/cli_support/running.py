@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from userops.cli_support.diagnostics import Talk, wants_color
 from userops.cli_support.exits import Exit, code_of
@@ -23,9 +23,13 @@ if TYPE_CHECKING:
     import polars as pl
 
     from userops.cli_support.options import Common
-    from userops.frames import Orders
+    from userops.frames import Events, Orders, Table
+    from userops.inputs.identities import Identities
     from userops.inputs.loading import RawTable, Scratch
+    from userops.inputs.mapping import ReadOptions
     from userops.results import Result
+
+    Rows = TypeVar("Rows", bound=Table)
 
 HOW_IT_RAN = frozenset({"quiet", "verbose", "color", "log_format", "config", "no_config"})
 WHERE_IT_WENT = frozenset({"format", "json", "csv", "output", "rejects", "key_file", "fail_if", "bom", "excel_safe"})
@@ -146,8 +150,9 @@ class Run:
         if "" in paths or not (files or _data_on_stdin()):  # "": an unset variable in quotes, not this folder
             raise UsageError.no_input()
         common = self.common
+        read = [*paths, *filter(None, (common.only_users, common.identities, common.users_table))]
         for written in filter(None, (common.output, common.rejects)):
-            if os.path.isfile(written) and any(os.path.isfile(p) and os.path.samefile(p, written) for p in paths):
+            if os.path.isfile(written) and any(os.path.isfile(p) and os.path.samefile(p, written) for p in read):
                 raise UsageError.output_is_input(written)
         return open_tables(
             paths,
@@ -159,31 +164,90 @@ class Run:
             thorough=self.facts.get("thorough", False),
         )
 
-    def orders(self, files: Sequence[str] | None, *, keep: Sequence[str] = ()) -> Orders:
-        """The inputs as canonical orders; writes ``--rejects`` on the way."""
-        from userops.inputs.mapping import to_orders
+    def _opened(self, paths: Sequence[str]) -> list[RawTable]:
+        """Files beside the inputs, each as it looks: how the inputs are written says nothing about them."""
+        from userops.inputs.loading import open_tables
 
-        orders = to_orders(self.tables(files), self.reading(keep))
-        for note in orders.notes:
+        return open_tables(paths, scratch=self._scratch(), thorough=self.facts.get("thorough", False))
+
+    def orders(self, files: Sequence[str] | None, *, keep: Sequence[str] = (), need_amount: bool = True) -> Orders:
+        """The inputs as canonical orders; writes ``--rejects`` on the way."""
+        from userops.inputs.orders import to_orders
+
+        return self._told(to_orders(self.tables(files), self.reading(keep), need_amount=need_amount))
+
+    def events(self, files: Sequence[str] | None, *, keep: Sequence[str] = ()) -> Events:
+        """The inputs as canonical events; writes ``--rejects`` on the way."""
+        from userops.inputs.events import to_events
+
+        return self._told(to_events(self.tables(files), self.reading(keep)))
+
+    def activity(self, files: Sequence[str] | None, *, keep: Sequence[str] = ()) -> Orders | Events:
+        """The inputs as events or as orders, whichever they hold; orders need no amount here."""
+        from userops.inputs import mapping
+        from userops.inputs.events import to_events
+        from userops.inputs.orders import to_orders
+
+        tables, reading = self.tables(files), self.reading(keep)
+        if mapping.kind_of(tables, reading) == "events":
+            return self._told(to_events(tables, reading))
+        return self._told(to_orders(tables, reading, need_amount=False))
+
+    def acts(self, files: Sequence[str] | None, columns: Sequence[str]) -> tuple[Orders | Events, pl.DataFrame | None]:
+        """The inputs as events or orders, and ``--users-table``, with each of ``columns`` in the one that has it."""
+        of_users: list[str] = []
+        if self.common.users_table is not None:
+            from userops.inputs.layouts import columns_of
+
+            schema = columns_of(self._opened([self.common.users_table])[0].schema)
+            of_users = [column for column in columns if column in schema]
+        users = self.users(of_users)
+        return self.activity(files, keep=[column for column in columns if column not in of_users]), users
+
+    def users(self, keep: Sequence[str] = ()) -> pl.DataFrame | None:
+        """``--users-table``, one row per user: ``user_id`` (text), ``signed_up_at``, and ``keep``; None without it."""
+        if self.common.users_table is None:
+            return None
+        from userops.inputs import users
+
+        tables = self._opened([self.common.users_table])
+        given = users.fitting(_pairs(self.common.map), tables)
+        table = users.to_users(tables, replace(self.reading(keep), layout=None, date_format=None, mapping=given))
+        rows, warnings = users.one_row_each(table)
+        for note in table.notes:
+            self.talk.note(note(self.common.lang))
+        for warning in warnings:
+            self.talk.warn(warning(self.common.lang))
+        return rows
+
+    def _told(self, table: Rows) -> Rows:
+        """The table, once people were told how it was read and what does not count."""
+        for note in table.notes:
             self.talk.note(note(self.common.lang))
         if self.common.rejects:
-            self._write_rejects(orders)
-        self.facts["user_id_dtype"] = orders.user_id_dtype
-        return orders
+            self._write_rejects(table)
+        self.facts["user_id_dtype"] = table.user_id_dtype
+        return table
 
-    def reading(self, keep: Sequence[str] = ()) -> Any:
+    def reading(self, keep: Sequence[str] = ()) -> ReadOptions:
         """How rows are to be read, as the mapping takes it."""
         from userops.inputs.mapping import ReadOptions
+        from userops.periods import parse_day
 
         common = self.common
+        mapping = _pairs(common.map)
+        if common.users_table:
+            mapping.pop("signed_up_at", None)  # it is in that file
         return ReadOptions(
-            mapping=_pairs(common.map),
+            mapping=mapping,
             layout=common.layout,
             grain=common.grain,
             tz=common.tz,
             as_of=self.as_of,
+            known_by=parse_day(common.known_by, "--known-by", common.tz),
             where=tuple(common.where),
             only_users=self._user_list(),
+            identities=self._identities(),
             decimal_comma=common.decimal_comma,
             date_format=common.date_format,
             day_first=common.day_first,
@@ -212,9 +276,8 @@ class Run:
         import polars as pl
 
         from userops.collecting import collect
-        from userops.inputs.loading import open_tables
 
-        table = open_tables([path], scratch=self._scratch())[0]
+        table = self._opened([path])[0]
         for column in columns:
             if column not in table.schema:
                 raise InputError.column_unknown(column, path, list(table.schema))
@@ -222,6 +285,22 @@ class Run:
 
     def _user_list(self) -> pl.DataFrame | None:
         return self.small_table(self.common.only_users, ["user_id"]) if self.common.only_users else None
+
+    def _identities(self) -> Identities | None:
+        """``--identities``, read and told of once."""
+        if self.common.identities is None:
+            return None
+        if "identities" not in self.facts:
+            from userops.inputs.identities import read_identities
+
+            found = read_identities(self._opened([self.common.identities])[0])
+            for note in found.notes:
+                self.talk.note(note(self.common.lang))
+            for warning in found.warnings:
+                self.talk.warn(warning(self.common.lang))
+            self.facts["identities"] = found
+        identities: Identities = self.facts["identities"]
+        return identities
 
     def _scratch(self) -> Scratch:
         from userops.inputs.loading import Scratch
@@ -231,11 +310,11 @@ class Run:
         scratch: Scratch = self.facts["scratch"]
         return scratch
 
-    def _write_rejects(self, orders: Orders) -> None:
+    def _write_rejects(self, table: Table) -> None:
         from userops.inputs.mapping import rejected_rows
         from userops.results import Provenance, Result
 
-        rows = rejected_rows(orders)
+        rows = rejected_rows(table)
         nothing = Provenance(None, self.common.tz, self.common.week_start, (), {}, ())
         self._emit(Result("rejects", rows, {}, nothing), path=self.common.rejects, format=None)
         self.talk.note(f"{self.common.rejects}: {rows.height:,} rows that do not count")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,8 +15,11 @@ import polars as pl
 from userops import account, frames, partition
 from userops.collecting import collect
 from userops.errors import InputError
-from userops.inputs import layouts, sniffing
-from userops.inputs.mapping import ReadOptions, read_users_and_times, to_orders
+from userops.inputs import layouts, nested, sniffing
+from userops.inputs.events import to_events
+from userops.inputs.mapping import ReadOptions
+from userops.inputs.orders import to_orders
+from userops.inputs.users import to_users
 from userops.results import (
     Block,
     Column,
@@ -101,11 +105,14 @@ def _counts(table: RawTable) -> _Counts:
 
 
 def _columns(table: RawTable, what: layouts.Recognition, nulls: dict[str, int]) -> pl.DataFrame:
+    """One line per column, and below it one per field in it that plays a role."""
     role_of = {column: role for role, columns in what.roles.items() for column in columns}
     lines = []
-    for column, dtype in table.schema.items():
-        example = _example(table.head[column].drop_nulls())
-        lines.append((table.name, role_of.get(column), column, _type(dtype), nulls.get(column), example))
+    for column, dtype in layouts.columns_of(table.schema).items():
+        if column in table.schema or column in role_of:
+            cell, _ = nested.reach(column, table.schema) or (pl.lit(None), dtype)
+            example = _example(table.head.select(cell).to_series().drop_nulls())
+            lines.append((table.name, role_of.get(column), column, _type(dtype), nulls.get(column), example))
     schema = {
         "file": pl.String, "role": pl.String, "column": pl.String, "dtype": pl.String, "nulls": pl.Int64, "example": pl.String,
     }  # fmt: skip
@@ -113,9 +120,13 @@ def _columns(table: RawTable, what: layouts.Recognition, nulls: dict[str, int]) 
 
 
 def _type(dtype: pl.DataType) -> str:
-    """A type as people write it: ``Datetime[us, Asia/Shanghai]``."""
+    """A type as people write it: ``Datetime[us, Asia/Shanghai]``; of a struct only how many fields it has."""
     if isinstance(dtype, pl.Datetime):
         return f"Datetime[{dtype.time_unit}{f', {dtype.time_zone}' if dtype.time_zone else ''}]"
+    if isinstance(dtype, pl.Struct):
+        return f"Struct[{len(dtype.fields)}]"
+    if isinstance(dtype, pl.List):
+        return f"List[{_type(dtype.inner)}]"  # type: ignore[arg-type] # an instance, in a schema that was collected
     return str(dtype)
 
 
@@ -187,11 +198,9 @@ def _seen_alike(
     options: ReadOptions,
 ) -> _Seen:
     try:
-        if kind == "orders":
-            seen = _as_orders(tables, options)
-            return replace(seen, warnings=(*_choices(tables, known), *seen.warnings))
         if kind is not None:
-            return _as_rows(tables, known, options)
+            seen = _counted(_READERS[kind](tables, options))
+            return replace(seen, warnings=(*_choices(tables, known), *seen.warnings))
         reason = Text(
             "no known kind: no column names a user; --map user_id=COLUMN",
             "无法识别类型:没有用户列;可用 --map user_id=列名",
@@ -217,52 +226,29 @@ def _choices(tables: Sequence[RawTable], known: Sequence[layouts.Recognition]) -
     return [Text(f"{problem.message}; {problem.hint}", f"{problem.message}; {problem.hint}") for problem in asked]
 
 
-def _as_orders(tables: Sequence[RawTable], options: ReadOptions) -> _Seen:
-    orders = to_orders(tables, options, need_amount=False)
+_READERS: dict[layouts.Kind, Callable[[Sequence[RawTable], ReadOptions], frames.Table]] = {
+    "orders": partial(to_orders, need_amount=False),
+    "events": to_events,
+    "users": to_users,
+}
+
+
+def _counted(table: frames.Table) -> _Seen:
+    """What became of the rows, in one scan."""
     ids = partition.Reduce(lambda rows: frames.good(rows).select(pl.col("user_id").n_unique()))
-    small = partition.run(orders.rows, {"account": account.reduce(orders), "users": ids}, what=orders.name)
-    books = account.Account(small["account"], orders)
-    copies = account.copies_warning(account.exact_copies(orders, books.rows_used))
+    small = partition.run(table.rows, {"account": account.reduce(table), "users": ids}, what=table.name)
+    books = account.Account(small["account"], table)
+    copies = None
+    if not isinstance(table, frames.Users):  # one row of each counts anyway
+        copies = account.copies_warning(account.exact_copies(table, books.rows_used))
     return _Seen(
         books.reports(),
         small["users"].item(),
         books.first_time,
         books.last_time,
-        orders.notes,
+        table.notes,
         (copies,) if copies else (),
     )
-
-
-def _as_rows(tables: Sequence[RawTable], known: Sequence[layouts.Recognition], options: ReadOptions) -> _Seen:
-    """Events and users: who and when, as far as the columns say; each table in one scan."""
-    reports: list[InputReport] = []
-    times: list[datetime] = []
-    notes: list[Text] = []
-    ids: list[pl.LazyFrame] = []
-    users = 0
-    good = pl.col("reject") == 0
-    for table, what in zip(tables, known, strict=True):
-        rows, decided = read_users_and_times(table, what, options)
-        by_reason = [(pl.col("reject") == code).sum().alias(reason) for code, reason in enumerate(frames.REASONS)]
-        found = collect(
-            rows.select(
-                *by_reason,
-                users=pl.when(good).then("user_id").n_unique() - (~good).any().cast(pl.UInt32),
-                first=pl.when(good).then("time").min(),
-                last=pl.when(good).then("time").max(),
-            ),
-            table.name,
-        ).row(0, named=True)
-        rejected = dict(table.dropped) | {reason: found[reason] for reason in frames.REASONS[1:] if found[reason]}
-        used = found["ok"]
-        reports.append(InputReport(table.name, what.layout, used + sum(rejected.values()), used, rejected))
-        times += [t for t in (found["first"], found["last"]) if t is not None]
-        users = found["users"]
-        ids.append(frames.good(rows).select(pl.col("user_id").cast(pl.String)))
-        notes += decided
-    if len(tables) > 1:  # a user may be in several
-        users = collect(pl.concat(ids).select(pl.col("user_id").n_unique()), tables[0].name).item()
-    return _Seen(tuple(reports), users, min(times, default=None), max(times, default=None), tuple(notes))
 
 
 def _views(tables: Sequence[RawTable], rows: pl.DataFrame, summary: dict[str, Any], seen: _Seen) -> tuple[Block, ...]:

@@ -64,6 +64,7 @@ class Layout:
     line only. ``unit_open``: the amounts may be in minor units (cents). ``month_first``: how its dates go when they
     do not tell. ``timezone``: of times without one. ``positions``, ``shapes``: a file without a header, its columns
     in order and what some of them must look like. ``event_names``: the export's words for events.
+    ``same_event``: roles in which copies of one event are alike, besides the event id.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Layout:
     positions: tuple[str, ...] = ()
     shapes: Mapping[str, str] = field(default_factory=dict)
     event_names: Mapping[str, str] = field(default_factory=dict)
+    same_event: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
 
 
@@ -182,6 +184,7 @@ _SEGMENT = Layout(
         "event_id": ("id",),
     },
     "https://github.com/segmentio/segment-docs/blob/develop/src/connections/storage/warehouses/schema.md",
+    timezone="UTC",
     aliases=("rudderstack-tracks",),
 )
 
@@ -272,6 +275,7 @@ LAYOUTS: tuple[Layout, ...] = (
             "event_id": ("properties.$insert_id",),
         },
         "https://docs.mixpanel.com/reference/raw-event-export",
+        same_event=("event", "user_id", "time"),
     ),
     _SEGMENT,
     Layout(
@@ -388,6 +392,7 @@ _SHARED = {
         " 邮箱 手机号 手机号码 会员名 买家会员名 用户名 客户 用户 买家",
     ),
     "channel": _synonyms("utm_source acquisition_channel marketing_channel 渠道 来源渠道 推广渠道", "source 来源"),
+    "ingested_at": _synonyms("received_at loaded_at inserted_at synced_at"),
     "order_id": _synonyms(
         "order_no order_number order_num invoice invoice_no invoice_id transaction_id trade_no"
         " 订单号 订单编号 订单ID 交易号 交易编号"
@@ -431,12 +436,17 @@ SYNONYMS: dict[Kind, dict[str, Synonyms]] = {
         "session_id": _synonyms("session user_session visit_id 会话ID"),
         "item_id": _synonyms("product_id itemid sku 商品ID"),
         "event_id": _synonyms("insert_id message_id uuid"),
-        "ingested_at": _synonyms("received_at server_time server_upload_time inserted_at"),
+        "amount": _synonyms("revenue order_amount total_amount 金额 订单金额 支付金额 实付金额", "total value price"),
+        "currency": _synonyms("currency_code 币种 货币"),
+        "ingested_at": _synonyms("received_at loaded_at inserted_at synced_at server_time server_upload_time"),
     },
     "users": {
         **_SHARED,
+        "user_id": replace(_SHARED["user_id"], vague=_SHARED["user_id"].vague | _names("id")),
         "signed_up_at": _synonyms(
-            "signup_at signup_date signup_time registered_at registration_date 注册时间 注册日期", "created_at"
+            "signup_at signup_date signup_time registered_at registration_date register_time joined_at join_date"
+            " 注册时间 注册日期",
+            "created_at",
         ),
     },
 }  # fmt: skip

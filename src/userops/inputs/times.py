@@ -7,10 +7,11 @@ any other way here; only a batch with something else in it is taken apart cell b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
+from typing import TypeVar
 
 import polars as pl
 
@@ -20,6 +21,8 @@ from userops.errors import InputError, UsageError
 from userops.inputs import values
 from userops.inputs.values import Column, Reading
 from userops.results import Text
+
+_Numbers = TypeVar("_Numbers", pl.Expr, pl.Series)
 
 _CLOCK = (
     r"(?:(?:[Tt]|[\s,]*)(?P<am>上午|下午)?\s*(?P<hour>\d{1,2})[:时](?P<minute>\d{1,2})"
@@ -49,55 +52,98 @@ class Clock:
         """The zone of times that name none."""
         return self.naive_zone or self.zone
 
+    @property
+    def in_utc(self) -> Clock:
+        """The clock that reads the same times as moments: what it shows is UTC."""
+        return replace(self, zone="UTC", naive_zone=self.source)
+
+
+Reader = Callable[[Clock], pl.Expr]
+"""A column as read on a given clock."""
+
 
 def read_time(column: Column, clock: Clock) -> Reading:
-    """A time as the wall clock of ``clock.zone``, Datetime[us].
+    """A time as the wall clock of ``clock.zone``, Datetime[us], and its ``instant``: the same read on the clock of UTC.
 
-    Flaws: ``missing_time``, ``unreadable_time``, ``nonexistent_time``. Dates, datetimes of any unit and zone, integers (YYYYMMDD; epoch seconds to nanoseconds, by size) and text: ISO
-    8601 with or without zone, ``2026/1/2``, ``2026年1月2日``, days or months first, digits. Whether days come first is
-    decided over the whole column; InputError where nothing tells. Years outside 1900 to 2262 are unreadable.
+    So a moment keeps its place where the wall clock shows one hour twice. Flaws: ``missing_time``,
+    ``unreadable_time``, ``nonexistent_time``. Dates, datetimes of any unit and zone, integers (YYYYMMDD; epoch seconds
+    to nanoseconds, by size) and text: ISO 8601 with or without zone, ``2026/1/2``, ``2026年1月2日``, days or months
+    first, digits. Whether days come first is decided over the whole column; InputError where nothing tells. Years
+    outside 1900 to 2262 are unreadable.
     """
     dtype = column.dtype
     notes: tuple[Text, ...] = ()
     cell = column.cell
+    read: Reader
     if values.is_textlike(dtype):
         text = values.trimmed(
             replace(column, textual=False)
         )  # the slow way trims cell by cell, the fast way needs none
         cell = text.cell
-        value, notes = _from_text(text, clock)
-    elif isinstance(dtype, (pl.Date, pl.Datetime)):
-        value, notes = _from_datetime(column, dtype, clock)
+        read, notes = _from_text(text, clock)
+    elif isinstance(dtype, pl.Date):
+        read = partial(_from_date, cell, zone=clock.zone)
+    elif isinstance(dtype, pl.Datetime):
+        read, notes = _from_datetime(column, dtype, clock)
     elif dtype.is_integer():
-        value = _from_digits(cell.cast(pl.Int64, strict=False), clock)
+        read = partial(_from_digits, cell.cast(pl.Int64, strict=False))
     elif dtype.is_float():
         cell = cell.fill_nan(None)
-        value = _from_digits(cell.round().cast(pl.Int64, strict=False), clock)
+        read = partial(_from_digits, cell.round().cast(pl.Int64, strict=False))
     elif dtype == pl.Null:
-        value = pl.lit(None, pl.Datetime("us"))
+        read = _never
     else:
         raise InputError.column_unfit("a time", column.name, column.table, str(dtype))
-    value, step = values.once(column, "time", value)
+    value, step = values.once(column, "time", read(clock))
+    instant, steps = value, [step]
+    if clock.zone != "UTC":
+        instant, moment = values.once(column, "instant", read(clock.in_utc))
+        steps.append(moment)
     flaws = {"missing_time": cell.is_null(), "unreadable_time": ~_in_range(value) | value.is_null()}
-    may_skip = dtype != pl.Date and getattr(dtype, "time_zone", None) is None
-    if may_skip and periods.skips_times(clock.zone):
+    may_skip = dtype != pl.Date and getattr(dtype, "time_zone", None) is None and periods.skips_times(clock.zone)
+    if may_skip:
         flaws["nonexistent_time"] = periods.never_was(value, clock.zone)
-    return Reading(value, pl.Datetime("us"), flaws, notes, (step,))
+    wall_zone = clock.zone if may_skip and not _names_moments(column.head) else None
+    return Reading(value, pl.Datetime("us"), flaws, notes, tuple(steps), instant, wall_zone)
+
+
+def _never(clock: Clock) -> pl.Expr:
+    return pl.lit(None, pl.Datetime("us"))
+
+
+def _names_moments(head: pl.Series) -> bool:
+    """Whether the first values tell moments, not what a clock showed: an offset behind each, or time since 1970."""
+    cells = head.drop_nulls()
+    if cells.dtype.is_numeric():
+        return bool(cells.len()) and not (_is_day(cells) | _is_second(cells)).any()
+    return cells.dtype == pl.String and bool(cells.len()) and bool(cells.str.contains(_ZONED).all())
 
 
 def _in_range(time: pl.Expr) -> pl.Expr:
     return time.is_between(periods.FIRST_DAY, periods.END, closed="left")
 
 
-def _from_datetime(column: Column, dtype: pl.Date | pl.Datetime, clock: Clock) -> tuple[pl.Expr, tuple[Text, ...]]:
-    if isinstance(dtype, pl.Date):
-        return column.cell.clip(date.min, date.max).cast(pl.Datetime("us")), ()  # beyond, the cast panics
+def _from_date(cell: pl.Expr, clock: Clock, *, zone: str) -> pl.Expr:
+    """The first moment of each day of ``zone``: midnight on its own clock, also where that was skipped."""
+    midnight = cell.clip(date.min, date.max).cast(pl.Datetime("us"))  # beyond, the cast panics
+    if clock.zone == zone:
+        return midnight
+    begins = pl.coalesce(periods.instant(midnight, zone), periods.instant(midnight + pl.duration(hours=1), zone))
+    return periods.wall_clock(begins, clock.zone)
+
+
+def _from_datetime(column: Column, dtype: pl.Datetime, clock: Clock) -> tuple[Reader, tuple[Text, ...]]:
     zone = dtype.time_zone
     if zone is None:
-        return _moved(column.cell.dt.cast_time_unit("us"), clock), ()
+        return partial(_moved, column.cell.dt.cast_time_unit("us")), ()
     utc = column.cell.cast(pl.Int64).cast(pl.Datetime(dtype.time_unit)).dt.cast_time_unit("us")
-    instant = pl.when(_in_range(utc)).then(utc).dt.replace_time_zone("UTC")
-    return periods.wall_clock(instant, clock.zone), _zone_note(column.name, zone, clock.zone)
+    instant = pl.when(_in_range(utc)).then(utc)
+    return partial(_shown, instant), _zone_note(column.name, zone, clock.zone)
+
+
+def _shown(utc: pl.Expr, clock: Clock) -> pl.Expr:
+    """Moments, as UTC without a zone, on a clock."""
+    return utc if clock.zone == "UTC" else periods.wall_clock(utc.dt.replace_time_zone("UTC"), clock.zone)
 
 
 def _zone_note(name: str, found: str, wanted: str) -> tuple[Text, ...]:
@@ -117,7 +163,7 @@ def _moved(wall: pl.Expr, clock: Clock) -> pl.Expr:
 
 def _from_digits(number: pl.Expr, clock: Clock) -> pl.Expr:
     """YYYYMMDD, YYYYMMDDhhmmss, or time since 1970 in s, ms, us or ns; the ranges do not touch."""
-    days, seconds = number.is_between(19_000_101, 22_621_231), number.is_between(19_000_101_000_000, 22_621_231_235_959)
+    days, seconds = _is_day(number), _is_second(number)
     date = pl.when(days).then(number * 1_000_000).when(seconds).then(number)
     places = ((10, 4), (8, 2), (6, 2), (4, 2), (2, 2), (0, 2))
     calendar = _calendar((date // 10**place % 10**width).cast(pl.Int32) for place, width in places)
@@ -127,8 +173,16 @@ def _from_digits(number: pl.Expr, clock: Clock) -> pl.Expr:
         .when(number >= 10**11).then(number * 1_000)
         .when(number >= 10**8).then(number * 1_000_000)
     )  # fmt: skip
-    instant = pl.when(date.is_null()).then(epoch).cast(pl.Datetime("us", "UTC"))
-    return pl.coalesce(_moved(calendar, clock), periods.wall_clock(instant, clock.zone))
+    instant = pl.when(date.is_null()).then(epoch).cast(pl.Datetime("us"))
+    return pl.coalesce(_moved(calendar, clock), _shown(instant, clock))
+
+
+def _is_day(number: _Numbers) -> _Numbers:
+    return number.is_between(19_000_101, 22_621_231)
+
+
+def _is_second(number: _Numbers) -> _Numbers:
+    return number.is_between(19_000_101_000_000, 22_621_231_235_959)
 
 
 def _calendar(parts: Iterable[pl.Expr]) -> pl.Expr:
@@ -141,15 +195,19 @@ def _calendar(parts: Iterable[pl.Expr]) -> pl.Expr:
     return pl.when(real & clock).then(date + pl.duration(hours=hour, minutes=minute, seconds=second))
 
 
-def _from_text(text: Column, clock: Clock) -> tuple[pl.Expr, tuple[Text, ...]]:
+def _from_text(text: Column, clock: Clock) -> tuple[Reader, tuple[Text, ...]]:
     head = text.head.drop_nulls()
     if clock.date_format is not None:
-        return _formatted(text.cell, clock.date_format, clock), ()
+        return partial(_formatted, text.cell, clock.date_format), ()
     first, notes = _day_first(text, clock)
     if head.str.contains(_ZONED).any():
         notes = (*notes, *_offset_note(text.name, head, clock.zone))
-    parse = partial(_parse, clock=clock, day_first=first)
-    return text.cell.map_batches(parse, return_dtype=pl.Datetime("us"), is_elementwise=True), notes
+    return partial(_parsed, text.cell, day_first=first), notes
+
+
+def _parsed(text: pl.Expr, clock: Clock, *, day_first: bool | None) -> pl.Expr:
+    parse = partial(_parse, clock=clock, day_first=day_first)
+    return text.map_batches(parse, return_dtype=pl.Datetime("us"), is_elementwise=True)
 
 
 def _offset_note(name: str, head: pl.Series, zone: str) -> tuple[Text, ...]:

@@ -41,7 +41,8 @@ class Reading:
     """A column as a value (null where it has none), why a value may be missing, and what was decided.
 
     ``first``: columns that ``value`` and ``flaws`` are made of and that are to be added beforehand, so that costly
-    work is done once and not again in every expression.
+    work is done once and not again in every expression. Of times: ``instant``, the moment in UTC; ``wall_zone``, the
+    zone whose clocks they were read from, where it changes its clocks.
     """
 
     value: pl.Expr
@@ -49,6 +50,8 @@ class Reading:
     flaws: dict[str, pl.Expr] = field(default_factory=dict)
     notes: tuple[Text, ...] = ()
     first: tuple[pl.Expr, ...] = ()
+    instant: pl.Expr | None = None
+    wall_zone: str | None = None
 
 
 def once(column: Column, what: str, cell: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
@@ -68,9 +71,15 @@ def first_filled(readings: Sequence[Reading]) -> Reading:
         flaws[reason] = (
             pl.all_horizontal(found) if reason.startswith("missing") else value.is_null() & pl.any_horizontal(found)
         )
-    notes = tuple(note for reading in readings for note in reading.notes)
+    instants = [reading.instant for reading in readings if reading.instant is not None]
     return Reading(
-        value, readings[0].dtype, flaws, notes, tuple(step for reading in readings for step in reading.first)
+        value,
+        readings[0].dtype,
+        flaws,
+        tuple(note for reading in readings for note in reading.notes),
+        tuple(step for reading in readings for step in reading.first),
+        pl.coalesce(instants) if instants else None,
+        next((reading.wall_zone for reading in readings if reading.wall_zone), None),
     )
 
 
@@ -123,6 +132,15 @@ def _as_text(column: Column) -> Column:
     except pl.exceptions.ComputeError:
         raise InputError.column_unfit("text", column.name, column.table, str(column.dtype)) from None
     return replace(column, cell=column.cell.cast(pl.String, strict=False), dtype=pl.String(), head=head)
+
+
+def read_text(column: Column) -> Reading:
+    """Text, trimmed where it needs to be; blank to null."""
+    text = trimmed(column)
+    if text.cell is column.cell:
+        return Reading(text.cell, pl.String())
+    value, step = once(column, "text", text.cell)
+    return Reading(value, pl.String(), first=(step,))
 
 
 def is_textlike(dtype: pl.DataType) -> bool:
