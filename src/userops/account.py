@@ -134,7 +134,7 @@ def reduce(table: frames.Table) -> partition.Reduce:
     """The reduce whose table :class:`Account` holds."""
     source = pl.col("source") if len(table.sources) > 1 else pl.lit(0, dtype=pl.UInt16)
     currency = pl.col("currency").cast(pl.String) if table.has_currency else pl.lit(None, dtype=pl.String)
-    amount = pl.col("amount") if table.has_amount else pl.lit(0, dtype=pl.Int64)
+    amount = pl.col("amount").sum() if table.has_amount else pl.lit(0, dtype=pl.Int64)
     at, zone, reject = pl.col(table.time), table.wall_zone, pl.col("reject")
     twice = periods.was_twice(at, zone).sum().cast(pl.Int64) if zone else pl.lit(0, dtype=pl.Int64)
     day = tables.day(at.to_physical()).cast(pl.Int64)
@@ -143,8 +143,9 @@ def reduce(table: frames.Table) -> partition.Reduce:
     apart += [currency.alias("currency")] if table.has_currency else []
 
     def count(rows: pl.LazyFrame) -> pl.LazyFrame:
+        moment = at.to_physical()  # whole numbers compare faster than times
         counted = rows.group_by(key.alias("key"), *apart).agg(
-            n=pl.len().cast(pl.Int64), twice=twice, amount=amount.sum(), first=at.min(), last=at.max()
+            n=pl.len().cast(pl.Int64), twice=twice, amount=amount, first=moment.min(), last=moment.max()
         )
         if len(table.sources) == 1:
             counted = counted.with_columns(source=source)
@@ -152,7 +153,9 @@ def reduce(table: frames.Table) -> partition.Reduce:
             counted = counted.with_columns(currency=currency)
         day = pl.col("key") // _REASONS
         return counted.with_columns(
-            reject=(pl.col("key") % _REASONS).cast(pl.UInt8), day=pl.when(day != _NO_DAY).then(day.cast(pl.Int32))
+            pl.col("first", "last").cast(pl.Datetime("us")),
+            reject=(pl.col("key") % _REASONS).cast(pl.UInt8),
+            day=pl.when(day != _NO_DAY).then(day.cast(pl.Int32)),
         ).select("source", "reject", "currency", "day", "n", "twice", "amount", "first", "last")
 
     return partition.Reduce(count, keys=("source", "reject", "currency", "day"), earliest=("first",), latest=("last",))

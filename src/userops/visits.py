@@ -27,7 +27,7 @@ MASK_WIDTH = 64
 class Visits:
     """Every visit, and the books of the scan that found them.
 
-    ``rows``, sorted by ``by`` (when there is one), ``who`` and ``period``: ``who`` (a user, or a group of users with
+    ``rows``, in no order that may be relied on: ``[by,] who`` (a user, or a group of users with
     the very same periods), ``users`` (how many it stands for), ``period`` (:func:`periods.index`), ``first`` (its first
     period, or that of the sign-up), ``previous`` and ``next`` (its visits before and after; null: none).
     ``grain``, ``week_start``: what the periods are. ``as_of``: data count through the end of this day.
@@ -131,18 +131,17 @@ def visits(
             account.refuse_repeated_order_ids(table, books.rows_used, small.pop("order_ids")["id"])
         return books, small
 
-    found: pl.LazyFrame | None = None
+    rows: pl.LazyFrame | None = None
     if plain:
         books, small = run(_masks(table, grain, week_start))
         first, last = books.first_time, books.last_time
         assert first is not None and last is not None  # rows that count have times
         lo, hi = (periods.index_of(time.date(), grain, week_start) for time in (first, last))
         if hi - lo < MASK_WIDTH:
-            found = _unfolded(small.pop("visits"), lo, hi)
-    if found is None:
+            rows = _unfolded(small.pop("visits"), lo, hi)
+    if rows is None:
         books, small = run(_pairs(table, grain, week_start, by, window, users))
-        found = _of_single_users(small.pop("visits"), by)
-    rows = _in_order(found)
+        rows = _in_order(_of_single_users(small.pop("visits"), by))
     if users is not None:
         rows = rows.with_columns(first=pl.min_horizontal("first", "signed_up")).drop("signed_up")
     as_of = as_of or account.latest_day(books)
@@ -150,7 +149,9 @@ def visits(
 
 
 def count_acts(table: frames.Table) -> partition.Reduce:
-    """How many acts there are, orders or events: one column ``acts``, to be summed."""
+    """How many orders there are: one column ``acts``, to be summed. Empty for events: the books have counted them."""
+    if not isinstance(table, frames.Orders):
+        return partition.Reduce(lambda _: pl.LazyFrame(schema={"acts": pl.Int64}))
 
     def count(rows: pl.LazyFrame) -> pl.LazyFrame:
         found = tables.acts(table, rows)
@@ -171,7 +172,7 @@ def totals(books: account.Account, acts: pl.DataFrame) -> dict[str, Any]:
     Revenue is null where there are no amounts, or several currencies. ``acts``: what :func:`count_acts` counted.
     """
     if not isinstance(books.table, frames.Orders):
-        return {"events": int(acts["acts"].sum())}
+        return {"events": books.rows_used}
     currencies = books.currencies
     worth = int(books.used["amount"].sum()) / money.SCALE if books.table.has_amount and len(currencies) < 2 else None
     currency = currencies[0] if worth is not None and currencies else None
@@ -211,15 +212,26 @@ def _pairs(
 
 
 def _unfolded(masks: pl.DataFrame, lo: int, hi: int) -> pl.LazyFrame:
-    """One row per mask and period of it, sorted: ``who, users, period``."""
-    numbered = masks.with_row_index("who")
-    parts = [
-        numbered.filter(pl.col("mask") & pl.lit(1 << period % MASK_WIDTH, pl.UInt64) != 0).select(
-            "who", "users", period=pl.lit(period, pl.Int32)
-        )
-        for period in range(lo, hi + 1)
-    ]
-    return pl.concat(parts).sort(pl.col("who").cast(pl.Int64) * MASK_WIDTH + pl.col("period") - lo).lazy()
+    """One row per mask and period of it: ``who, users, period, first, previous, next``.
+
+    A walk over the periods, in which every mask carries the period it was seen last: no sorting.
+    """
+    bits = masks.get_column("mask")
+    there = {period: (bits & (1 << period % MASK_WIDTH)) != 0 for period in range(lo, hi + 1)}
+    nowhere = pl.Series(values=[None], dtype=pl.Int32).new_from_index(0, masks.height)
+    first = previous = nowhere
+    walk = masks.select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("who"), "users")
+    parts: dict[int, pl.DataFrame] = {}
+    for period, here in there.items():
+        now = pl.Series(values=[period], dtype=pl.Int32).new_from_index(0, masks.height)
+        first = first.zip_with(first.is_not_null() | ~here, now)
+        parts[period] = walk.with_columns(period=now, first=first, previous=previous).filter(here)
+        previous = now.zip_with(here, previous)
+    after = nowhere
+    for period, here in reversed(there.items()):
+        parts[period] = parts[period].with_columns(next=after.filter(here))
+        after = pl.Series(values=[period], dtype=pl.Int32).new_from_index(0, masks.height).zip_with(here, after)
+    return pl.concat(parts.values()).lazy()
 
 
 def _of_single_users(visits: pl.DataFrame, by: str | None) -> pl.LazyFrame:
