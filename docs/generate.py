@@ -89,9 +89,9 @@ def _shapes(command: str, schema: dict[str, Any]) -> Iterator[str]:
     known, properties = schema["$defs"], schema["properties"]
     rows = properties["rows"]["items"]
     shapes = [known[_name(choice)] for choice in rows.get("anyOf", [rows])]
-    summary = known[_name(properties["summary"])]
+    summaries = [known[_name(choice)] for choice in properties["summary"].get("anyOf", [properties["summary"]])]
     yield f"With `--json` the schema is `{properties['schema']['const']}`."
-    for title, shape in [*(("row", shape) for shape in shapes), ("summary", summary)]:
+    for title, shape in [*(("row", shape) for shape in shapes), *(("summary", shape) for shape in summaries)]:
         if shape.get("properties"):
             yield f"**A {title}.** {shape.get('description', '')}".replace("**A summary.**", "**The summary.**")
             yield _table(("key", "type", "meaning"), _fields(shape))
@@ -208,6 +208,20 @@ def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
+def _compat() -> str:
+    """What each product's preset sets, and what of it cannot be had."""
+    from userops.texts.compat import PRESETS
+
+    names = ("period", "cohort", "clock", "mode", "day_zero", "average", "week_start")
+    head = ["`--compat`", *(f"`--{name.replace('_', '-')}`" for name in names)]
+    rows = [[f"`{preset.name}`", *(preset.settings.get(name, "") for name in names)] for preset in PRESETS.values()]
+    said = "\n\n".join(
+        f"**{preset.title.en}** ([its document]({preset.source})). {' '.join(text.en for text in preset.differs)}"
+        for preset in PRESETS.values()
+    )
+    return f"{_table(head, rows)}\n\n{said}"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "overview": _overview,
     "commands": _commands,
@@ -220,6 +234,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "value-tiers": _value_tiers,
     "cn8": _cn8,
     "layers": _layers,
+    "compat": _compat,
 }
 """What each generated part holds, by its name."""
 

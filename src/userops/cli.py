@@ -55,6 +55,23 @@ def _own(*names: str, help: str, metavar: str | None = None) -> Any:
     return typer.Option(*names, help=help, metavar=metavar, show_default=False)
 
 
+LATE_ROWS = _own(
+    "--late-rows", help="Show how much an earlier report would change, by rows that arrived late (ingested_at)."
+)
+
+
+def _late(run: Run, files: Files, command: str, period: Literal["day", "week", "month"] | None) -> int:
+    """What ``--late-rows`` answers, for any command; without a period, by that of the kind of rows."""
+    from userops import late
+
+    table = run.activity(files)
+    grain = period or late.default_grain(table)
+    result = late.analyse(
+        table, grain, run.common.week_start, as_of=run.as_of, window=run.window, tz=run.common.tz, command=command
+    )
+    return run.finish(result)
+
+
 def _show_version(asked: bool) -> None:
     if asked:
         put(f"userops {__version__}\n")
@@ -130,7 +147,7 @@ def rfm(
     lines are folded, equal values get equal scores, and the tiers add up to the file's total.
     """
     from userops import rfm
-    from userops.cli_support import rfm_files
+    from userops.cli_support import lists, rfm_files
 
     settings = rfm.Settings(
         as_of=run.as_of,
@@ -139,9 +156,9 @@ def rfm(
         tz=run.common.tz,
         week_start=run.common.week_start,
         bins=bins,
-        recency_cuts=rfm_files.numbers("--recency-cuts", recency_cuts, whole=True),
-        frequency_cuts=rfm_files.numbers("--frequency-cuts", frequency_cuts, whole=True),
-        monetary_cuts=rfm_files.numbers("--monetary-cuts", monetary_cuts),
+        recency_cuts=lists.numbers("--recency-cuts", recency_cuts, whole=True),
+        frequency_cuts=lists.numbers("--frequency-cuts", frequency_cuts, whole=True),
+        monetary_cuts=lists.numbers("--monetary-cuts", monetary_cuts),
         cuts=rfm_files.read_cuts(cuts) if cuts else None,
         monetary=monetary,
         segments=rfm_files.grid(segments),
@@ -154,6 +171,258 @@ def rfm(
     if save_cuts:
         rfm_files.write_cuts(save_cuts, result)
     return run.finish(result.per_user() if per_user else result)
+
+
+@command(
+    ANALYSES,
+    "userops retention events.parquet",
+    "userops retention events.csv --days 1,3,7,14,30 --tz Asia/Shanghai",
+    "userops retention orders.csv --period month -o cohorts.html",
+    "userops retention events.parquet --start signup --return purchase --by channel",
+    "userops retention orders.csv --value --period month",
+)
+def retention(
+    run: Run,
+    files: Files = None,
+    period: Annotated[
+        Literal["day", "week", "month"] | None,
+        _own("--period", help="What returns are counted in. Default: day for events, month for orders."),
+    ] = None,
+    cohort_by: Annotated[
+        str | None,
+        _own(
+            "--cohort-by", help="Cohorts by day, week, month, or a column. Default: the period.", metavar="GRAIN|COLUMN"
+        ),
+    ] = None,
+    periods: Annotated[int | None, _own("--periods", help="Report periods 0 to N.", metavar="N")] = None,
+    days: Annotated[str | None, _own("--days", help="Report these days, such as 1,3,7,14,30.", metavar="DAYS")] = None,
+    brackets: Annotated[
+        str | None, _own("--brackets", help="Report ranges of periods, such as 1-3,4-7,8-14.", metavar="RANGES")
+    ] = None,
+    mode: Annotated[
+        Literal["on", "on-or-after"] | None,
+        _own("--mode", help="Returned in period N, or in N or later. Default: on."),
+    ] = None,
+    clock: Annotated[
+        Literal["calendar", "elapsed", "elapsed-hour"] | None,
+        _own("--clock", help="Calendar periods, or 24 hours (7, 30 times) from the start. Default: calendar."),
+    ] = None,
+    cohort: Annotated[
+        Literal["first", "recurring"] | None,
+        _own("--cohort", help="A user starts once, or in every period with a start. Default: first."),
+    ] = None,
+    start: Annotated[
+        str | None, _own("--start", help="The event that starts. Default: any, or the sign-up.", metavar="EVENT")
+    ] = None,
+    back: Annotated[
+        str | None, _own("--return", help="The event that counts as a return. Default: any.", metavar="EVENT")
+    ] = None,
+    day_zero: Annotated[
+        Literal["start", "later"] | None,
+        _own("--day-zero", help="Period 0 counts the start itself, or only what comes later. Default: start."),
+    ] = None,
+    average: Annotated[
+        Literal["weighted", "simple"] | None,
+        _own("--average", help="Average over users, or over cohorts. Default: weighted."),
+    ] = None,
+    value: Annotated[bool, _own("--value", help="Revenue retention, net and gross, instead of users.")] = False,
+    by: Annotated[
+        str | None, _own("--by", help="Break down by this column, of the file or the users table.", metavar="COLUMN")
+    ] = None,
+    confidence: Annotated[float, _own("--confidence", help="Of the intervals. Default: 0.95.", metavar="SHARE")] = 0.95,
+    compat: Annotated[
+        str | None,
+        _own(
+            "--compat", help="Count as this product does: mixpanel, amplitude, posthog, ga4, sensors.", metavar="NAME"
+        ),
+    ] = None,
+    late_rows: Annotated[bool, LATE_ROWS] = False,
+) -> int:
+    """Cohort retention: of the users who started together, how many came back.
+
+    Works on events and on orders. Who is not old enough for a period is not in its denominator; unfinished periods are
+    marked and enter no average.
+    """
+    if late_rows:
+        return _late(run, files, "retention", period)
+    from userops import retention
+    from userops.cli_support import lists
+
+    settings = retention.Settings(
+        as_of=run.as_of,
+        since=run.window[0],
+        until=run.window[1],
+        tz=run.common.tz,
+        week_start=run.common.week_start,
+        period=period,
+        cohort_by=cohort_by,
+        periods=periods,
+        days=lists.numbers("--days", days, whole=True),
+        brackets=lists.ranges("--brackets", brackets),
+        mode=mode,
+        clock=clock,
+        cohort=cohort,
+        start=start,
+        back=back,
+        day_zero=day_zero,
+        average=average,
+        value=value,
+        by=by,
+        confidence=confidence,
+        compat=compat,
+    )
+    table, users = run.acts(files, settings.columns)
+    return run.finish(retention.analyse(table, settings, users=users))
+
+
+@command(
+    ANALYSES,
+    "userops activity events.parquet",
+    "userops activity events.csv --mau-days 30 --tz Asia/Shanghai -o activity.html",
+    "userops activity events.parquet --histogram",
+    "userops activity orders.csv --by channel --csv",
+)
+def activity(
+    run: Run,
+    files: Files = None,
+    mau_days: Annotated[
+        int, _own("--mau-days", help="Days of the trailing window of MAU and of the histogram. Default: 28.", metavar="N")
+    ] = 28,
+    histogram: Annotated[
+        bool, _own("--histogram", help="Users by number of active days in the last such window, instead of days.")
+    ] = False,
+    by: Annotated[
+        str | None, _own("--by", help="Break down by this column, of the file or the users table.", metavar="COLUMN")
+    ] = None,
+    late_rows: Annotated[bool, LATE_ROWS] = False,
+) -> int:
+    """Active users: DAU, WAU, MAU and stickiness of every day.
+
+    Exact distinct users, of events or of orders; also on how many days each was active, and at which hours of the week
+    things happen.
+    """
+    if late_rows:
+        return _late(run, files, "activity", "day")
+    from userops import activity
+
+    settings = activity.Settings(
+        as_of=run.as_of,
+        since=run.window[0],
+        until=run.window[1],
+        tz=run.common.tz,
+        week_start=run.common.week_start,
+        mau_days=mau_days,
+        by=by,
+        histogram=histogram,
+    )
+    table, users = run.acts(files, [by] if by else [])
+    return run.finish(activity.analyse(table, settings, users=users))
+
+
+@command(
+    ANALYSES,
+    "userops growth orders.csv",
+    "userops growth events.parquet --period week --tz Asia/Shanghai",
+    "userops growth events.csv --users-table users.csv --period month -o growth.html",
+    "userops growth orders.csv --fail-if 'quick_ratio < 1'",
+)
+def growth(
+    run: Run,
+    files: Files = None,
+    period: Annotated[
+        Literal["day", "week", "month"] | None,
+        _own("--period", help="What users are counted by. Default: day for events, month for orders."),
+    ] = None,
+    by: Annotated[
+        str | None, _own("--by", help="Break down by this column, of the file or the users table.", metavar="COLUMN")
+    ] = None,
+    late_rows: Annotated[bool, LATE_ROWS] = False,
+) -> int:
+    """Growth accounting: how many users are new, retained, resurrected, churned.
+
+    Works on events and on orders. Active users of a period are new, retained and resurrected; those of the period before
+    are retained or churned, so that the numbers add up.
+    """
+    if late_rows:
+        return _late(run, files, "growth", period)
+    from userops import growth
+
+    settings = growth.Settings(
+        as_of=run.as_of,
+        since=run.window[0],
+        until=run.window[1],
+        tz=run.common.tz,
+        week_start=run.common.week_start,
+        period=period,
+        by=by,
+    )
+    table, users = run.acts(files, [by] if by else [])
+    return run.finish(growth.analyse(table, settings, users=users))
+
+
+@command(
+    ANALYSES,
+    "userops lifecycle orders.csv",
+    "userops lifecycle events.parquet --lang zh",
+    "userops lifecycle orders.csv --transitions-from 2026-10-31",
+    "userops lifecycle orders.parquet --per-user --csv | head",
+)
+def lifecycle(
+    run: Run,
+    files: Files = None,
+    transitions_from: Annotated[
+        str | None,
+        _own(
+            "--transitions-from", help="Show who moved from stage to stage since the end of this day.", metavar="DATE"
+        ),
+    ] = None,
+    thresholds: Annotated[
+        str | None, _own("--thresholds", help="Stage with the thresholds that --save-thresholds saved.", metavar="FILE")
+    ] = None,
+    save_thresholds: Annotated[
+        str | None,
+        _own("--save-thresholds", help="Save the thresholds used, to stage later data alike.", metavar="FILE"),
+    ] = None,
+    by: Annotated[
+        str | None,
+        _own(
+            "--by",
+            help="Break the stages down by this column, of --users-table or of a user's first row.",
+            metavar="COLUMN",
+        ),
+    ] = None,
+    per_user: Annotated[bool, _own("--per-user", help="One row per user instead of one per stage.")] = False,
+    late_rows: Annotated[bool, LATE_ROWS] = False,
+) -> int:
+    """Lifecycle: the stage of every user, from introduction to churned and back.
+
+    Takes orders or events. How long is late, and how often is often, is taken from the data's own gaps; every user is
+    in exactly one stage.
+    """
+    if late_rows:
+        return _late(run, files, "lifecycle", "month")
+    from userops import lifecycle
+    from userops.cli_support import lifecycle_files
+    from userops.periods import parse_day
+
+    settings = lifecycle.Settings(
+        as_of=run.as_of,
+        since=run.window[0],
+        until=run.window[1],
+        tz=run.common.tz,
+        week_start=run.common.week_start,
+        thresholds=lifecycle_files.read_thresholds(thresholds) if thresholds else None,
+        transitions_from=parse_day(transitions_from, "--transitions-from", run.common.tz),
+        by=by,
+        per_user=per_user,
+    )
+    table, users = run.acts(files, [by] if by else [])
+    result = lifecycle.analyse(table, settings, users=users)
+    if save_thresholds:
+        lifecycle_files.write_thresholds(save_thresholds, result.thresholds)
+    if per_user:
+        return run.finish(result.per_user())
+    return run.finish(result.transitions() if transitions_from else result)
 
 
 @command(

@@ -167,6 +167,21 @@ class InputError(UseropsError):
         return cls("E_EVENT_UNKNOWN", f"no event '{event}' in {path}", f"{guess}events: {_listed(known)}")
 
     @classmethod
+    def not_fitted(cls, model: str, problem: str) -> Self:
+        hint = "give more history, or more customers; totals and rates need no model"
+        return cls("E_NOT_FITTED", f"{model} cannot be fitted: {problem}", hint)
+
+    @classmethod
+    def event_name_taken(cls, event: str, path: str) -> Self:
+        hint = f"call it otherwise, or leave it out: --where 'event!={event}'"
+        return cls("E_EVENT_NAME_TAKEN", f"an event of {path} is called '{event}', as paths call their ends", hint)
+
+    @classmethod
+    def no_paths(cls, path: str) -> Self:
+        hint = "ask for less: --since, --until, --start-at and --end-at each leave sessions out"
+        return cls("E_NO_PATHS", f"no session of {path} is left to look at", hint)
+
+    @classmethod
     def no_amount(cls, path: str) -> Self:
         return cls("E_COLUMN_MISSING", f"no column for amount in {path}", "name it with --map amount=COLUMN")
 

@@ -217,8 +217,9 @@ def _checked(
     for role in needed:
         if role not in schema:
             raise InputError.column_missing(role, "the frame", schema.names())
-    if not schema[time].is_temporal():
-        raise InputError.wrong_dtype(time, str(schema[time]), "a Date or Datetime")
+    for at in (time, "ingested_at"):
+        if at in schema and schema[at] != pl.Date and not isinstance(schema[at], pl.Datetime):
+            raise InputError.wrong_dtype(at, str(schema[at]), "a Date or Datetime")
     user_id = schema["user_id"]
     if not (user_id == pl.String or user_id.is_integer()):
         lazy = lazy.with_columns(pl.col("user_id").cast(pl.String))
@@ -226,10 +227,10 @@ def _checked(
 
 
 def _users_and_times(schema: pl.Schema, time: str, as_of: date | None) -> tuple[dict[str, pl.Expr], dict[str, pl.Expr]]:
-    """What may be wrong with ids and times, and the two clocks of a row."""
-    user, at, dtype = pl.col("user_id"), pl.col(time), schema[time]
-    wall = at.cast(pl.Datetime("us")) if dtype == pl.Date else at.dt.replace_time_zone(None).dt.cast_time_unit("us")
-    zoned = getattr(dtype, "time_zone", None) is not None
+    """What may be wrong with ids and times, and the clocks of a row."""
+    user, at = pl.col("user_id"), pl.col(time)
+    wall = _wall(time, schema)
+    zoned = getattr(schema[time], "time_zone", None) is not None
     flaws = {
         "missing_user_id": missing(user, schema["user_id"]),
         "placeholder_user_id": is_placeholder(user, schema["user_id"]),
@@ -237,7 +238,18 @@ def _users_and_times(schema: pl.Schema, time: str, as_of: date | None) -> tuple[
     }
     if as_of:
         flaws["after_as_of"] = wall >= periods.end_of(as_of)
-    return flaws, {time: wall, "instant": periods.wall_clock(at, "UTC") if zoned else wall}
+    clocks = {time: wall, "instant": periods.wall_clock(at, "UTC") if zoned else wall}
+    if "ingested_at" in schema:
+        clocks["ingested_at"] = _wall("ingested_at", schema)
+    return flaws, clocks
+
+
+def _wall(name: str, schema: pl.Schema) -> pl.Expr:
+    """A time as it reads on the clock of its own zone: Datetime[us] without one."""
+    at = pl.col(name)
+    if schema[name] == pl.Date:
+        return at.cast(pl.Datetime("us"))
+    return at.dt.replace_time_zone(None).dt.cast_time_unit("us")
 
 
 def missing(user_id: pl.Expr, dtype: pl.DataType) -> pl.Expr:

@@ -1,7 +1,9 @@
-"""Lists that options take: numbers and ranges with commas between."""
+"""What options take beside plain words: numbers and ranges with commas between, lengths of time."""
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from typing import Any
 
 from userops.errors import UsageError
@@ -27,3 +29,14 @@ def ranges(option: str, text: str | None) -> tuple[tuple[int, int], ...] | None:
         return tuple((int(first), int(last[0] if last else first)) for first, *last in ends)
     except ValueError:
         raise UsageError.bad_value(option, text, "ranges with commas between, such as 1-3,4-7,8-14") from None
+
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def duration(option: str, text: str) -> timedelta:
+    """``"90s"``, ``"30m"``, ``"12h"``, ``"7d"``, ``"2w"`` as a length of time."""
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?) ?([smhdw])", text.strip())
+    if found is None:
+        raise UsageError.bad_value(option, text, "a number and s, m, h, d or w, such as 30m or 7d")
+    return timedelta(**{_UNITS[found[2]]: float(found[1])})

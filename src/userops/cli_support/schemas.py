@@ -105,6 +105,202 @@ class RfmSummary(Open):
     stayed_users: int | None = Field(None, description="with --compare-with: in the same segment")
 
 
+class RetentionCell(Open):
+    """One cohort and one period, N periods after the start."""
+
+    cohort: date | str | None = Field(description="the first day of the cohort's period, or the value of a column")
+    cohort_users: int
+    period: int | str = Field(description="N; with --brackets the range, such as 1-3")
+    users: int = Field(description="returned, of the eligible; of all so far where nobody is eligible yet")
+    eligible_users: int = Field(description="users for whom the period is over by as-of")
+    retention: float | None = Field(description="users / eligible_users; with --value net revenue retention")
+    ci_low: float | None = Field(description="Wilson; null for recurring cohorts and values")
+    ci_high: float | None
+    complete: bool = Field(description="whether all users of the cohort are eligible")
+    left_censored: bool = Field(description="cohort of the file's first period: may hold users who started before")
+    revenue: float | None = Field(None, description="with --value: in period N, of eligible users")
+    cohort_revenue: float | None = Field(None, description="with --value: of the same users in period 0")
+    gross_retention: float | None = Field(None, description="with --value: each user at most with period 0's revenue")
+
+
+class RetentionAverage(Open):
+    """All cohorts together."""
+
+    period: int | str
+    retention: float | None
+    eligible_users: int
+
+
+class RetentionSummary(Open):
+    """All cohorts together; also flat as d1_retention, w4_retention, m3_retention and so on."""
+
+    users: int = Field(description="in the cohorts that are reported")
+    cohorts: int
+    average: list[RetentionAverage]
+    events: int | None = Field(None, description="rows that count, of events")
+    orders: int | None = Field(None, description="of orders")
+    revenue: float | None = None
+    currency: str | None = None
+
+
+class ActivityDay(Open):
+    """One calendar day of the reporting window, silent days included."""
+
+    date: date
+    dau: int
+    wau: int | None = Field(description="distinct users of 7 days; null before a full week of history")
+    mau: int | None = Field(description="of --mau-days; null before a full window of history")
+    stickiness: float | None = Field(description="dau / mau")
+    new_users: int
+
+
+class ActiveDays(Open):
+    """With --histogram: users by number of active days in the trailing window."""
+
+    active_days: int
+    users: int
+
+
+class ActivitySummary(Open):
+    """Everybody together, and the last day that is reported."""
+
+    users: int = Field(description="seen up to as-of")
+    events: int | None = Field(None, description="rows that count, of events")
+    orders: int | None = Field(None, description="of orders")
+    revenue: float | None = None
+    currency: str | None = None
+    date: str | None = Field(description="the last day reported; dau to new_users are of it")
+    dau: int | None
+    wau: int | None
+    mau: int | None
+    stickiness: float | None
+    new_users: int | None
+    mean_dau: float | None = Field(description="over the days reported")
+    mean_stickiness: float | None = Field(description="over the days reported that have one")
+    active_days_mean: float | None = Field(description="days on which an active user was, in the last --mau-days")
+
+
+class GrowthPeriod(Open):
+    """One period that the reporting window touches, silent ones included."""
+
+    period_start: date
+    new: int
+    retained: int
+    resurrected: int
+    churned: int | None = Field(description="null in the first period of the data, as are net and quick_ratio")
+    active: int = Field(description="new + retained + resurrected")
+    net: int | None = Field(description="new + resurrected - churned")
+    quick_ratio: float | None = Field(description="(new + resurrected) / churned; null where nobody churned")
+    complete: bool = Field(description="whether the period is over by as-of")
+
+
+class GrowthSummary(Open):
+    """Everybody together, and the last reported period that is over."""
+
+    users: int = Field(description="seen up to as-of")
+    events: int | None = Field(None, description="rows that count, of events")
+    orders: int | None = Field(None, description="of orders")
+    revenue: float | None = None
+    currency: str | None = None
+    period_start: str | None = Field(description="the last period that is over; new to churn_rate are of it")
+    new: int | None
+    retained: int | None
+    resurrected: int | None
+    churned: int | None
+    active: int | None
+    net: int | None
+    quick_ratio: float | None
+    retention_rate: float | None = Field(description="retained, of those active the period before")
+    churn_rate: float | None = Field(description="churned, of those active the period before")
+    mean_quick_ratio: float | None = Field(description="over the reported periods that are over and have one")
+
+
+class LifecycleStage(Open):
+    """One stage, in the order of a life that goes on; those without users are there with a null median."""
+
+    stage: str
+    stage_zh: str
+    users: int
+    users_share: float | None = Field(description="of all users")
+    revenue: float | None = Field(description="refunds netted; null where rows hold no money")
+    median_recency_days: int | None = Field(description="a value that somebody has, the lower of two")
+
+
+class LifecycleUser(Open):
+    """One user, with --per-user; sorted by user_id."""
+
+    user_id: str
+    stage: str
+    stage_zh: str
+    first_seen: date = Field(description="the sign-up, if that was before the first act")
+    last_seen: date = Field(description="the last act; of users who never acted, the sign-up")
+    recency_days: int
+    orders: int | None = Field(None, description="of orders: refunds excluded")
+    active_days: int | None = Field(None, description="of events: days with at least one")
+    last_gap_days: int | None = Field(description="days between the last two days with an act; null: there is but one")
+    revenue: float | None
+
+
+class LifecycleMove(Open):
+    """With --transitions-from: users by their stage then and now."""
+
+    from_: str | None = Field(alias="from", description="null: not there yet")
+    to: str
+    users: int
+    share: float = Field(description="of the users who were in the earlier stage")
+
+
+class LifecycleSummary(Open):
+    """All users together; and for every stage its users and its share, such as churned_users and churned_share."""
+
+    users: int
+    orders: int | None = Field(None, description="of orders")
+    revenue: float | None = None
+    currency: str | None = None
+    refund_only_users: int | None = None
+    refund_only_revenue: float | None = None
+    events: int | None = Field(None, description="rows that count, of events")
+    active_within_days: int = Field(description="recency up to which users count as active")
+    silent_after_days: int
+    churned_after_days: int
+    mature_orders: int = Field(description="orders (active days) from which a user is mature")
+    moved_users: int | None = Field(None, description="with --transitions-from: in another stage than then")
+    stayed_users: int | None = Field(None, description="with --transitions-from: in the same stage")
+
+
+class LatePeriod(Open):
+    """One period, with --late-rows."""
+
+    period_start: date
+    rows: int
+    late_rows: int = Field(description="arrived after the last day of the period")
+    late_share: float | None
+    users_then: int = Field(description="active users as a report at the end of the period saw them")
+    users_now: int
+    users_change: int
+    median_lag_hours: float | None
+    p90_lag_hours: float | None
+    max_lag_days: float | None
+    complete: bool = Field(description="whether the period is over by as-of")
+
+
+class LateSummary(Open):
+    """All rows together, with --late-rows."""
+
+    users: int
+    rows: int
+    late_rows: int
+    late_share: float
+    data_through: str | None = Field(description="when the latest row arrived")
+    median_lag_hours: float
+    p90_lag_hours: float
+    p99_lag_hours: float
+    settled_after_days: int | None = Field(description="after a period's end, until 99 % of its rows were there")
+    changed_periods: int = Field(description="periods whose active users are no longer those of the report then")
+    negative_lags: int = Field(description="rows that arrived before they happened; lag 0")
+    unknown_arrivals: int = Field(description="rows that do not say when they arrived; lag 0")
+
+
 class FileColumn(Open):
     """One column of a file."""
 
@@ -167,6 +363,10 @@ class Nothing(Open):
 
 ENVELOPES: dict[str, Any] = {
     "rfm": Envelope[RfmTier | RfmUser, RfmSummary],
+    "retention": Envelope[RetentionCell | LatePeriod, RetentionSummary | LateSummary],
+    "activity": Envelope[ActivityDay | ActiveDays | LatePeriod, ActivitySummary | LateSummary],
+    "growth": Envelope[GrowthPeriod | LatePeriod, GrowthSummary | LateSummary],
+    "lifecycle": Envelope[LifecycleStage | LifecycleUser | LifecycleMove | LatePeriod, LifecycleSummary | LateSummary],
     "inspect": Envelope[FileColumn, FileSummary],
     "demo": Envelope[WrittenFile, ShopSummary],
     "config show": Envelope[Setting, Nothing],
