@@ -252,8 +252,15 @@ def test_excel_options(userops: Userops, tmp_path: Path) -> None:
 # --- the JSON envelope ----------------------------------------------------------------------------------------------
 
 ENVELOPES = {
-    "rfm": ["rfm SHOP/orders.parquet", "rfm SHOP/orders.csv --by channel", "rfm SHOP/orders.parquet --segments cn8 --lang zh"],
-    "rfm --per-user": ["rfm SHOP/orders.parquet --per-user", "rfm SHOP/orders.parquet --per-user --bins 3 --segments cn8"],
+    "rfm": ["rfm SHOP/orders.parquet", "rfm SHOP/orders.csv --by channel", "rfm SHOP/orders.parquet --segments cn8 --lang zh",
+            "rfm SHOP/orders.parquet --per-user", "rfm SHOP/orders.parquet --per-user --bins 3 --segments cn8"],
+    "retention": ["retention SHOP/events.parquet", "retention SHOP/orders.csv --value", "retention SHOP/events.parquet --brackets 1-7,8-30",
+                  "retention SHOP/events.parquet --users-table SHOP/users.parquet --by country --period week",
+                  "retention SHOP/events.parquet --cohort-by event --cohort recurring --lang zh --periods 3"],
+    "activity": ["activity SHOP/events.parquet", "activity SHOP/orders.csv --histogram", "activity SHOP/events.parquet --by event"],
+    "growth": ["growth SHOP/events.parquet --period week", "growth SHOP/orders.csv --by channel --lang zh"],
+    "lifecycle": ["lifecycle SHOP/orders.parquet", "lifecycle SHOP/events.parquet --per-user",
+                  "lifecycle SHOP/orders.csv --transitions-from 2025-03-31"],
     "inspect": ["inspect SHOP/orders.parquet", "inspect SHOP/events.parquet", "inspect SHOP/users.parquet", "inspect SHOP/costs.csv"],
     "demo": ["demo --out new --customers 50 --days 30"],
     "doctor": ["doctor"],
@@ -263,14 +270,14 @@ ENVELOPES = {
 
 @pytest.mark.parametrize(("command", "line"), [(c, line) for c, lines in ENVELOPES.items() for line in lines])
 def test_json_is_what_its_schema_says(command: str, line: str, userops: Userops, shop: Path) -> None:
-    schema = json.loads(userops("schema", command.removesuffix(" --per-user")).out)
+    schema = json.loads(userops("schema", command).out)
     jsonschema.Draft202012Validator.check_schema(schema)
     ran = userops(*line.replace("SHOP", str(shop)).split(), "--json", "-q")
     assert (ran.code, ran.err) == (0, "")
     found = json.loads(ran.out, parse_constant=lambda constant: pytest.fail(f"{constant} in JSON"))
     jsonschema.validate(found, schema, format_checker=jsonschema.FormatChecker())
     assert list(found)[:4] == ["schema", "meta", "summary", "rows"]
-    assert found["schema"] == f"userops.{command.removesuffix(' --per-user').replace(' ', '-')}/1"
+    assert found["schema"] == f"userops.{command.replace(' ', '-')}/1"
     assert found["rows"]
 
 

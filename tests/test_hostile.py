@@ -23,7 +23,7 @@ from processes import Ended, complaints, told, userops
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits and signals are those of Unix")
 
-COMMANDS = ("inspect", "rfm")
+COMMANDS = ("inspect", "rfm", "retention")
 
 UNTAMED = (
     "bad_data/ARROW-GH-41317.parquet", "bad_data/ARROW-GH-41321.parquet", "bad_data/ARROW-GH-43605.parquet",

@@ -20,7 +20,7 @@ from typing import Any
 
 import polars as pl
 
-from userops import frames, partition, periods, stats, tables, visits
+from userops import account, frames, partition, periods, stats, tables, visits
 from userops.errors import UsageError
 from userops.pages import activity as page
 from userops.periods import WeekStart
@@ -34,7 +34,6 @@ RESERVED = frozenset({
 })  # fmt: skip
 """Names of columns of the result, and of those on the way to it: not to be broken down by."""
 
-_HOUR = periods.MICROSECONDS_A_DAY // 24
 _HOURS_A_WEEK = 7 * 24
 _THURSDAY = 4
 """Hour 0 of all began 1970-01-01, a Thursday."""
@@ -92,14 +91,14 @@ def analyse(
         by=settings.by,
         window=window,
         users=users,
-        beside={"hours": acts_by_hour(table, *window)},
+        beside={"hours": orders_by_hour(table, *window)} if isinstance(table, frames.Orders) else {},
         partitions=partitions,
     )
     return Story(replace(settings, as_of=found.as_of), found, signed_up=users is not None).result()
 
 
-def acts_by_hour(table: frames.Table, since: date | None, until: date | None) -> partition.Reduce:
-    """The reduce that counts acts (events, orders) in the window by hour of the week: ``hour_of_week, acts``.
+def orders_by_hour(table: frames.Table, since: date | None, until: date | None) -> partition.Reduce:
+    """The reduce that counts orders in the window by hour of the week: ``hour_of_week, acts``; events are in the books.
 
     ``hour_of_week``: 0 to 167, from Thursday midnight; null for rows that do not count here.
     """
@@ -111,10 +110,18 @@ def acts_by_hour(table: frames.Table, since: date | None, until: date | None) ->
             counts = counts & (at >= periods.start_of_day(since))
         if until:
             counts = counts & (at < periods.end_of_day(until))
-        hour = pl.when(counts).then((at // _HOUR % _HOURS_A_WEEK).cast(pl.UInt8))
+        hour = pl.when(counts).then((at // account.HOUR % _HOURS_A_WEEK).cast(pl.UInt8))
         return acts.rows.select(hour_of_week=hour).group_by("hour_of_week").agg(acts=pl.len().cast(pl.Int64))
 
     return partition.Reduce(count, keys=("hour_of_week",))
+
+
+def events_by_hour(books: account.Account, since: date | None, until: date | None) -> pl.DataFrame:
+    """Events in the window by hour of the week, as :func:`orders_by_hour`, from the books."""
+    day, of_week = pl.col("hour") // 24, (pl.col("hour") % _HOURS_A_WEEK).cast(pl.UInt8)
+    after = [day >= periods.epoch_day(since)] if since else []
+    before = [day <= periods.epoch_day(until)] if until else []
+    return books.used.filter(*after, *before).group_by(hour_of_week=of_week).agg(acts=pl.col("n").sum())
 
 
 # --- finish ---------------------------------------------------------------------------------------------------------
@@ -216,9 +223,12 @@ class Story:
         rows = self.reported(daily(found, settings.mau_days, settings.by)) if settings.by else totals
         window = (found.number(self.last_day), settings.mau_days)
         often = histogram(found, *window)
+        by_hour = found.small.get("hours")
+        if by_hour is None:
+            by_hour = events_by_hour(found.books, settings.since, settings.until)
         extras = {
             "histogram": histogram(found, *window, settings.by) if settings.by else often,
-            "hours": hours(found.small["hours"], self.acts, settings.week_start),
+            "hours": hours(by_hour, self.acts, settings.week_start),
         }
         summary, warnings = self.summary(totals, often), [*found.doubts(), *page.warnings(self, totals)]
         chosen = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in ("tz", "week_start")}

@@ -351,7 +351,12 @@ def result(settings: Settings, folder: str, written: Sequence[Written]) -> Resul
         rows,
         columns_zh=(*shown, Column("what_zh", Text("What it holds", "内容"))),
     )
-    commands = (f"userops rfm {folder}/orders.parquet", f"userops inspect {folder}/events.parquet")
+    commands = (
+        f"userops rfm {folder}/orders.parquet",
+        f"userops retention {folder}/events.parquet --period week",
+        f"userops lifecycle {folder}/orders.parquet --lang zh",
+        f"userops inspect {folder}/events.parquet",
+    )
     summary = {"customers": settings.customers, "days": settings.days, "seed": settings.seed}
     nothing_read = Provenance(None, "UTC", "monday", (), {**summary, "stories": settings.stories}, ())
     try_this = NotesBlock(Text("Try", "试试"), tuple(Text(command, command) for command in commands))

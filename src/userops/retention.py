@@ -191,20 +191,22 @@ def decide(settings: Settings, table: frames.Table, users: pl.DataFrame | None) 
 
 
 def analyse(
-    table: frames.Table,
+    rows: frames.Table | pl.LazyFrame | pl.DataFrame,
     settings: Settings | None = None,
     *,
     users: pl.DataFrame | None = None,
     partitions: int | None = None,
     **changes: Any,
 ) -> Result:
-    """The cohort table of ``table`` (:func:`userops.frames.events`, :func:`userops.frames.orders`), in long form.
+    """The cohort table of events or orders, in long form.
 
+    ``rows``: a frame with ``user_id, event, time`` or ``user_id, ordered_at, amount`` (:mod:`userops.frames`).
     ``users``: ``user_id``, ``signed_up_at`` (null: unknown) and attributes for ``by`` and ``cohort_by``; who has a
     sign-up starts with it. ``changes`` are fields of :class:`Settings`. ``partitions`` bounds memory, never the
     numbers. Raises InputError when no row is usable.
     """
     settings = replace(settings or Settings(), **changes)
+    table = visits.table_of(rows, settings.as_of)
     rules = decide(settings, table, users)
     if isinstance(table, frames.Orders) and (settings.start or settings.back):
         raise UsageError.needs_events("--start and --return", table.name)

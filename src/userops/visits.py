@@ -31,7 +31,7 @@ class Visits:
     the very same periods), ``users`` (how many it stands for), ``period`` (:func:`periods.index`), ``first`` (its first
     period, or that of the sign-up), ``previous`` and ``next`` (its visits before and after; null: none).
     ``grain``, ``week_start``: what the periods are. ``as_of``: data count through the end of this day.
-    ``small``: how many acts there are (``acts``), and the further tables that were asked for.
+    ``small``: how many orders there are (``acts``), and the further tables that were asked for.
     """
 
     rows: pl.DataFrame

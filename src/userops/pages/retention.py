@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from userops import periods, stats
+from userops.periods import GRAINS
 from userops.results import Block, ChartBlock, FactsBlock, HeatBlock, NotesBlock, Series, Text
 
 if TYPE_CHECKING:
@@ -243,11 +244,10 @@ def _columns(story: Story) -> list[int]:
 
 def _triangle(story: Story, cells: pl.DataFrame, average: pl.DataFrame) -> HeatBlock:
     """Cohorts by period: shares, the unfinished corner marked, the average below."""
-    grain = story.rules.cohort_grain
-    shown, title = cells, _title(story)
-    while grain in ("day", "week") and shown["cohort"].n_unique() > MOST_COHORTS:
-        longer: Grain = "week" if grain == "day" else "month"
-        shown, grain = _regrouped(story, shown, grain, longer), longer
+    shown, title, grain = cells, _title(story), story.rules.cohort_grain
+    for longer in GRAINS[GRAINS.index(grain) + 1 :] if grain else ():
+        if shown["cohort"].n_unique() > MOST_COHORTS:
+            shown, grain = _regrouped(story, cells, longer), longer
     if grain != story.rules.cohort_grain:
         word = GRAIN_WORDS[str(grain)]
         title = Text(f"{title.en}, cohorts put together by {word.en}", f"{title.zh}(群组按{word.zh}合并)")
@@ -288,9 +288,10 @@ def _shade_from(story: Story, columns: list[int]) -> int:
     return 1 if whole and story.buckets[columns[0]].first == 0 and len(columns) > 1 else 0
 
 
-def _regrouped(story: Story, cells: pl.DataFrame, grain: Grain, longer: Grain) -> pl.DataFrame:
+def _regrouped(story: Story, cells: pl.DataFrame, longer: Grain) -> pl.DataFrame:
     """The cells of cohorts put together by a longer period: users and eligible users add up."""
-    start = story.rules.week_start
+    start, grain = story.rules.week_start, story.rules.cohort_grain
+    assert grain is not None  # cohorts of a column are not put together
     day = periods.first_days(pl.col("cohort"), grain, start).to_physical()
     added = ["cohort_users", "eligible_users", "seen", *(["value", "base"] if story.settings.value else [])]
     users = pl.when(pl.col("eligible_users") > 0).then("users").sum()
