@@ -35,6 +35,7 @@ EXAMPLES["userops"] = (
     "userops demo --out shop          a simulated shop to try things on",
     "userops inspect orders.csv       what userops sees in a file",
     "userops rfm orders.csv           RFM tiers of its customers",
+    "userops retention events.csv     who comes back, cohort by cohort",
 )
 
 
@@ -84,7 +85,7 @@ def program(
         bool, typer.Option("--version", "-V", help="Show the version.", is_eager=True, callback=_show_version)
     ] = False,
 ) -> None:
-    """Numbers of user operations (用户运营), straight from order and event files: RFM tiers, with more to come."""
+    """Numbers of user operations (用户运营), straight from order and event files: tiers, retention, growth, stages."""
 
 
 @command(
@@ -286,7 +287,8 @@ def activity(
     run: Run,
     files: Files = None,
     mau_days: Annotated[
-        int, _own("--mau-days", help="Days of the trailing window of MAU and of the histogram. Default: 28.", metavar="N")
+        int,
+        _own("--mau-days", help="Days of the trailing window of MAU and of the histogram. Default: 28.", metavar="N"),
     ] = 28,
     histogram: Annotated[
         bool, _own("--histogram", help="Users by number of active days in the last such window, instead of days.")
@@ -423,6 +425,302 @@ def lifecycle(
     if per_user:
         return run.finish(result.per_user())
     return run.finish(result.transitions() if transitions_from else result)
+
+
+@command(
+    ANALYSES,
+    "userops funnel events.parquet --steps view,add_to_cart,buy",
+    "userops funnel events.csv --steps 'visit,search|browse,buy where amount>0' --within 1d --by channel",
+    "userops funnel events.parquet --steps view,add_to_cart,buy --trend week -o funnel.html",
+    "userops funnel events.parquet --steps view,add_to_cart,buy --stopped-at 2 -o almost.csv",
+    "userops funnel events.parquet --steps view,add_to_cart,buy --explain u42",
+)
+def funnel(
+    run: Run,
+    files: Files = None,
+    steps: Annotated[
+        list[str] | None,
+        _own(
+            "--steps",
+            help="Events in order: a,b,c; a|b is either, 'a where COLUMN=VALUE' filters. Default: [funnel] of the configuration.",
+            metavar="STEPS",
+        ),
+    ] = None,
+    within: Annotated[
+        str | None,
+        _own("--within", help="Time from the first row: 30m, 12h, 7d, same-day, none. Default: 7d.", metavar="TIME"),
+    ] = None,
+    order: Annotated[
+        Literal["ordered", "strict", "any"] | None,
+        _own("--order", help="In order; in order with no other row between; in any order. Default: ordered."),
+    ] = None,
+    strictly_after: Annotated[
+        bool, _own("--strictly-after", help="Each step is later than the one before; the same instant is not.")
+    ] = False,
+    count: Annotated[
+        str,
+        _own(
+            "--count",
+            help="Count users, sessions, or pairs of a user and the value of a column. Default: users.",
+            metavar="users|sessions|COLUMN",
+        ),
+    ] = "users",
+    exclude: Annotated[
+        list[str] | None,
+        _own("--exclude", help="No such event between the first and the last row (repeatable).", metavar="EVENT"),
+    ] = None,
+    hold: Annotated[
+        str | None, _own("--hold", help="All rows have the same value of this column.", metavar="COLUMN")
+    ] = None,
+    entry: Annotated[
+        Literal["any", "first"] | None,
+        _own("--entry", help="Any row of step 1 may begin, or only the first of each user. Default: any."),
+    ] = None,
+    resolution: Annotated[
+        Literal["exact", "second"] | None,
+        _own("--resolution", help="Take rows of one second as of one instant. Default: exact."),
+    ] = None,
+    by: Annotated[
+        str | None, _own("--by", help="Break down by this column: its value at the step-1 row.", metavar="COLUMN")
+    ] = None,
+    trend: Annotated[
+        Literal["day", "week", "month"] | None, _own("--trend", help="Conversion by the period of the entry, too.")
+    ] = None,
+    per_user: Annotated[bool, _own("--per-user", help="One row per user who entered instead of one per step.")] = False,
+    stopped_at: Annotated[
+        int | None, _own("--stopped-at", help="List the users who stopped at this step.", metavar="N")
+    ] = None,
+    explain: Annotated[
+        str | None,
+        _own("--explain", help="Which row was which step for this user, and what was missing.", metavar="USER"),
+    ] = None,
+    confidence: Annotated[float, _own("--confidence", help="Of the intervals. Default: 0.95.", metavar="SHARE")] = 0.95,
+    compat: Annotated[
+        str | None,
+        _own(
+            "--compat",
+            help="Count as this product does: mixpanel, amplitude, posthog, ga4, sensors, clickhouse.",
+            metavar="NAME",
+        ),
+    ] = None,
+) -> int:
+    """Funnel: how many users go through the steps, where they stop, how long it takes.
+
+    Exact for any order of rows, ties and repeated steps. Shares are of entries old enough for their whole window to be
+    over; all entries are counted beside.
+    """
+    from userops import funnel
+    from userops.cli_support import funnel_steps
+
+    written = funnel_steps.parse(steps or [])
+    settings = funnel.Settings(
+        steps=tuple(one.step for one in written),
+        as_of=run.as_of,
+        since=run.window[0],
+        until=run.window[1],
+        tz=run.common.tz,
+        week_start=run.common.week_start,
+        within=within,
+        order=order,
+        strictly_after=strictly_after,
+        count=count,
+        exclude=tuple(exclude or ()),
+        hold=hold,
+        entry=entry,
+        resolution=resolution,
+        by=by,
+        trend=trend,
+        per_user=per_user,
+        stopped_at=stopped_at,
+        explain=explain,
+        confidence=confidence,
+        compat=compat,
+    )
+    wanted = [*settings.columns, *funnel_steps.columns(written)]
+    table = funnel_steps.table_of(run, files, wanted, sessions=count == "sessions")
+    return run.finish(funnel.analyse(table, settings, steps=funnel_steps.bound(written, table)))
+
+
+@command(
+    ANALYSES,
+    "userops paths events.parquet",
+    "userops paths events.csv --start-at search --max-steps 5",
+    "userops paths events.parquet --by platform --where 'platform in ios,android'",
+    "userops paths events.parquet --mermaid > paths.mmd",
+    "userops paths events.parquet --sessions --csv | head",
+)
+def paths(
+    run: Run,
+    files: Files = None,
+    session_gap: Annotated[
+        str,
+        _own(
+            "--session-gap",
+            help="A longer pause begins a session; none: one per user; session_id: as that column says. Default: 30m.",
+            metavar="TIME",
+        ),
+    ] = "30m",
+    max_steps: Annotated[
+        int | None, _own("--max-steps", help="Look at the first N events of every path only.", metavar="N")
+    ] = None,
+    start_at: Annotated[
+        str | None, _own("--start-at", help="Paths begin at the first such event of a session.", metavar="EVENT")
+    ] = None,
+    end_at: Annotated[
+        str | None, _own("--end-at", help="Paths end with the first such event of a session.", metavar="EVENT")
+    ] = None,
+    by: Annotated[
+        str | None,
+        _own(
+            "--by",
+            help="Break down by this column, of the file or the users table, and compare its two largest values.",
+            metavar="COLUMN",
+        ),
+    ] = None,
+    sessions: Annotated[bool, _own("--sessions", help="One row per session instead of one per transition.")] = False,
+    step_matrix: Annotated[bool, _own("--step-matrix", help="One row per step and event: where sessions are.")] = False,
+    mermaid: Annotated[bool, _own("--mermaid", help="Write the strongest transitions as a Mermaid flowchart.")] = False,
+) -> int:
+    """Paths: where users come in, where they go from each event, and where they leave.
+
+    Cuts events into sessions and counts the transitions in them, with bounce and exit rates, dwell times, the most
+    frequent paths and where sessions are at each step. Rows may come in any order.
+    """
+    from userops import paths
+    from userops.cli_support import path_options
+
+    settings = paths.Settings(
+        as_of=run.as_of,
+        since=run.window[0],
+        until=run.window[1],
+        tz=run.common.tz,
+        week_start=run.common.week_start,
+        session_gap=path_options.session_gap(session_gap),
+        max_steps=max_steps,
+        start_at=start_at,
+        end_at=end_at,
+        by=by,
+        show=path_options.shown(run.chosen_format, sessions=sessions, step_matrix=step_matrix, mermaid=mermaid),
+    )
+    table, users = run.acts(files, settings.columns)
+    result = paths.analyse(table, settings, users=users)
+    return run.finish(result, text=result.mermaid() if mermaid else None)
+
+
+@command(
+    ANALYSES,
+    "userops survival subscriptions.csv",
+    "userops survival subscriptions.parquet --by plan --horizon 24 -o survival.html",
+    "userops survival customers.csv --map tenure=tenure --map churned=Churn --by Contract",
+    "userops survival cohort.csv --map period=year --map alive=customers --horizon 12",
+)
+def survival(
+    run: Run,
+    files: Files = None,
+    period: Annotated[
+        Literal["day", "week", "month"] | None,
+        _own("--period", help="The unit of tenures, where the file has dates. Default: month."),
+    ] = None,
+    horizon: Annotated[
+        int | None, _own("--horizon", help="Project to this period. Default: half as far again as was seen.", metavar="N")
+    ] = None,
+    by: Annotated[
+        str | None, _own("--by", help="A curve for each value of this column, and a test between them.", metavar="COLUMN")
+    ] = None,
+    confidence: Annotated[float, _own("--confidence", help="Of the intervals. Default: 0.95.", metavar="SHARE")] = 0.95,
+) -> int:
+    """Survival of subscribers: how many stay how long, and how it goes on.
+
+    Takes user_id, started_at, ended_at; or user_id, tenure, churned; or counts: period, alive. Kaplan-Meier with
+    intervals, a log-rank test between groups, a shifted-beta-geometric projection.
+    """
+    from userops import survival
+
+    settings = survival.Settings(
+        as_of=run.as_of,
+        since=run.window[0],
+        until=run.window[1],
+        tz=run.common.tz,
+        week_start=run.common.week_start,
+        period=period,
+        horizon=horizon,
+        by=by,
+        confidence=confidence,
+    )
+    return run.finish(survival.analyse(run.subscriptions(files, keep=[by] if by else []), settings))
+
+
+@command(
+    ANALYSES,
+    "userops aarrr --events events.parquet --activation-event purchase",
+    "userops aarrr --events events.parquet --orders orders.csv --costs costs.csv --referrals referrals.csv",
+    "userops aarrr --events events.parquet --orders orders.parquet --by channel --csv",
+    "userops aarrr events.parquet orders.parquet --since 2026-10-01 --until 2026-10-31 -o aarrr.html",
+)
+def aarrr(
+    run: Run,
+    files: Files = None,
+    events: Annotated[list[str] | None, _own("--events", help="What users did (repeatable).", metavar="FILE")] = None,
+    orders: Annotated[
+        list[str] | None, _own("--orders", help="What users bought (repeatable).", metavar="FILE")
+    ] = None,
+    costs: Annotated[
+        list[str] | None, _own("--costs", help="What was spent: date, channel, spend (repeatable).", metavar="FILE")
+    ] = None,
+    referrals: Annotated[
+        list[str] | None,
+        _own("--referrals", help="Who invited: referrer_id, invited_at, user_id (repeatable).", metavar="FILE"),
+    ] = None,
+    activation_event: Annotated[
+        str | None,
+        _own(
+            "--activation-event",
+            help="What activates a newcomer. Default: [activation] of the configuration.",
+            metavar="EVENT",
+        ),
+    ] = None,
+    activation_within: Annotated[
+        str | None,
+        _own("--activation-within", help="Time to be activated in, such as 12h, 7d. Default: 7d.", metavar="TIME"),
+    ] = None,
+    by: Annotated[
+        str | None,
+        _own("--by", help="Break down by this column, of the users table or of a user's first row.", metavar="COLUMN"),
+    ] = None,
+    vertical: Annotated[
+        str | None,
+        _own("--vertical", help="Show benchmarks for this line of business, such as e-commerce.", metavar="NAME"),
+    ] = None,
+    confidence: Annotated[float, _own("--confidence", help="Of the intervals. Default: 0.95.", metavar="SHARE")] = 0.95,
+) -> int:
+    """AARRR: acquisition, activation, retention, revenue and referral on one page, beside the window before.
+
+    Takes any of events, orders, users, costs and referrals; what they do not hold is said. Reports the last 28 days, or
+    --since to --until.
+    """
+    from userops import aarrr
+    from userops.cli_support import aarrr_files
+
+    event, within = aarrr_files.activation(run, activation_event, activation_within)
+    settings = aarrr.Settings(
+        as_of=run.as_of,
+        since=run.window[0],
+        until=run.window[1],
+        tz=run.common.tz,
+        week_start=run.common.week_start,
+        activation_event=event,
+        activation_within=within,
+        by=by,
+        confidence=confidence,
+        vertical=vertical,
+    )
+    named = {"events": events, "orders": orders, "costs": costs, "referrals": referrals}
+    given = aarrr_files.read(run, files, named, by)
+    return run.finish(
+        aarrr.analyse(
+            given.events, given.orders, settings, users=given.users, costs=given.costs, referrals=given.referrals
+        )
+    )
 
 
 @command(

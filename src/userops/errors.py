@@ -57,6 +57,15 @@ class UsageError(UseropsError):
         return cls("E_NEEDS_EVENTS", f"{options} name events, {path} holds orders", "leave them out, or give events")
 
     @classmethod
+    def needs_events_or_orders(cls) -> Self:
+        return cls("E_NO_ACTS", "neither events nor orders are given", "name one of them: --events FILE, --orders FILE")
+
+    @classmethod
+    def no_steps(cls) -> Self:
+        hint = "name them in order: --steps view,add_to_cart,buy; or as steps under [funnel] in userops.toml"
+        return cls("E_NO_STEPS", "no steps given", hint)
+
+    @classmethod
     def no_input(cls) -> Self:
         return cls(
             "E_NO_INPUT", "no file given", "name a file or a quoted glob, or pipe data in; --help shows examples"
@@ -167,6 +176,27 @@ class InputError(UseropsError):
         return cls("E_EVENT_UNKNOWN", f"no event '{event}' in {path}", f"{guess}events: {_listed(known)}")
 
     @classmethod
+    def no_subscriptions(cls, path: str, columns: Sequence[str]) -> Self:
+        hint = "it takes user_id, started_at, ended_at; or user_id, tenure, churned; or period, alive (--map); columns: "
+        return cls("E_NO_SUBSCRIPTIONS", f"{path} holds no subscriptions, by its columns", hint + _listed(columns))
+
+    @classmethod
+    def ends_planned(cls, path: str, last_start: str, last_end: str) -> Self:
+        return cls(
+            "E_ENDS_PLANNED",
+            f"the last end in {path} ({last_end}) lies long after the last start ({last_start}): past, or planned?",
+            f"say through which day the data are complete: --as-of {last_end} if all of it has happened",
+        )
+
+    @classmethod
+    def empty_window(cls, path: str) -> Self:
+        return cls("E_NO_USABLE_ROWS", f"nothing in {path} starts in the reporting window", "--since and --until move it")
+
+    @classmethod
+    def counts_unusable(cls, path: str, problem: str, hint: str) -> Self:
+        return cls("E_COUNTS", f"the numbers in {path} make no curve: {problem}", hint)
+
+    @classmethod
     def not_fitted(cls, model: str, problem: str) -> Self:
         hint = "give more history, or more customers; totals and rates need no model"
         return cls("E_NOT_FITTED", f"{model} cannot be fitted: {problem}", hint)
@@ -180,6 +210,15 @@ class InputError(UseropsError):
     def no_paths(cls, path: str) -> Self:
         hint = "ask for less: --since, --until, --start-at and --end-at each leave sessions out"
         return cls("E_NO_PATHS", f"no session of {path} is left to look at", hint)
+
+    @classmethod
+    def step_matches_nothing(cls, number: int, step: str, path: str) -> Self:
+        hint = "the event is there, its condition holds for none of its rows; look at the values of the column"
+        return cls("E_STEP_MATCHES_NOTHING", f"no row of {path} is step {number}, '{step}'", hint)
+
+    @classmethod
+    def user_unknown(cls, user: str, path: str) -> Self:
+        return cls("E_USER_UNKNOWN", f"no user '{user}' in {path}", "ids are compared as text; look for it in the file")
 
     @classmethod
     def no_amount(cls, path: str) -> Self:

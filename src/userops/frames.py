@@ -14,7 +14,8 @@
 ==============  ==================================================================================
 
 ``Events.rows`` likewise: ``user_id``, ``event`` (String), ``time`` (wall clock), ``instant``, ``ingested_at`` when the
-file has it, ``reject``;
+file has it, ``reject``; ``Subscriptions.rows``: ``user_id``, ``started_at`` and, by their shape, ``ended_at``, ``tenure`` and
+``churned``, or ``period`` and ``alive``, ``reject``;
 
 and any further columns that were asked for (``keep``), under the names they were asked by. Rejected rows stay in
 the frame until they are counted; :func:`good` leaves the others.
@@ -43,6 +44,9 @@ REASONS: tuple[str, ...] = (
     "missing_amount",
     "unreadable_amount",
     "non_finite_amount",
+    "unreadable_number",
+    "unreadable_churned",
+    "ends_before_start",
     "not_an_order",
     "not_an_event",
     "filtered_out",
@@ -65,6 +69,9 @@ REASON_TEXTS: dict[str, Text] = {
     "missing_amount": Text("no amount", "缺少金额"),
     "unreadable_amount": Text("amount cannot be read", "金额无法解析"),
     "non_finite_amount": Text("amount is NaN or infinite", "金额为 NaN 或无穷"),
+    "unreadable_number": Text("no number where one is needed", "缺少数值或数值无法解析"),
+    "unreadable_churned": Text("not said whether churned", "未说明是否流失"),
+    "ends_before_start": Text("ends before it starts", "结束早于开始"),
     "not_an_order": Text("not an order (cancelled, closed, voided)", "非有效订单(取消、关闭、作废)"),
     "not_an_event": Text("not an event (a profile, another type of row)", "非事件行(用户属性等)"),
     "filtered_out": Text("left out by --where", "被 --where 排除"),
@@ -158,6 +165,44 @@ class Users(Table):
     time = "signed_up_at"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs(Table):
+    """What was spent: ``date``, ``amount`` (exact money) and, where the file tells, ``channel``."""
+
+    time = "date"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Referrals(Table):
+    """Invitations: ``referrer_id``, ``invited_at``, ``instant``, and ``user_id``: who joined, null until somebody did."""
+
+    time = "invited_at"
+
+
+Shape = Literal["dates", "tenures", "counts"]
+"""How subscriptions are told: when they began and ended, how long they lasted, or how many of a cohort are left."""
+
+SHAPES: dict[Shape, tuple[str, str]] = {
+    "dates": ("started_at", "ended_at"),
+    "tenures": ("tenure", "churned"),
+    "counts": ("period", "alive"),
+}
+"""The columns of each shape, besides the ``user_id`` of the first two."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscriptions(Table):
+    """Subscriptions, one row each, or counts of those left.
+
+    By ``shape``: ``started_at``, ``ended_at`` (null: still there); ``tenure`` (Float64), ``churned`` (Boolean); or
+    ``period``, ``alive`` (Float64). ``started_at`` is null where the shape has none.
+    """
+
+    time = "started_at"
+
+    shape: Shape
+
+
 def orders(frame: pl.LazyFrame | pl.DataFrame, *, grain: Grain | None = None, as_of: date | None = None) -> Orders:
     """Orders from a frame that has our column names already: ``user_id, ordered_at, amount`` (``order_id, currency``).
 
@@ -206,6 +251,104 @@ def events(frame: pl.LazyFrame | pl.DataFrame, *, as_of: date | None = None) -> 
         has_ingested_at="ingested_at" in schema,
         user_id_dtype=user_id_dtype,
     )
+
+
+def subscriptions(frame: pl.LazyFrame | pl.DataFrame, *, as_of: date | None = None) -> Subscriptions:
+    """Subscriptions from a frame with our column names: ``user_id`` and those of a shape, or ``period, alive``.
+
+    ``started_at``, ``ended_at``: Date or Datetime; ``churned``: Boolean; the others numbers. Rows that lack what they
+    need are rejected, not dropped unseen, and so are those that start after ``as_of``. Other columns stay.
+    Raises InputError where the columns are not those of a shape, or of the wrong kind.
+    """
+    names = frame.lazy().collect_schema().names()
+    shape: Shape | None = next((shape for shape, columns in SHAPES.items() if set(columns) <= set(names)), None)
+    if shape is None:
+        raise InputError.no_subscriptions("the frame", names)
+    if shape == "counts":
+        frame = frame.lazy().with_columns(user_id=pl.lit("cohort"))
+    if shape != "dates":
+        frame = frame.lazy().with_columns(started_at=pl.lit(None, pl.Datetime("us")))
+    lazy, schema, user_id_dtype = _checked(frame, ("user_id", *SHAPES[shape]), "started_at")
+    flaws, clocks = _users_and_times(schema, "started_at", as_of)
+    values = {"started_at": clocks["started_at"]}
+    if shape == "dates":
+        if schema["ended_at"] not in (pl.Date, pl.Datetime, pl.Null):
+            raise InputError.wrong_dtype("ended_at", str(schema["ended_at"]), "a Date or Datetime")
+        null = pl.lit(None, pl.Datetime("us"))
+        values["ended_at"] = null if schema["ended_at"] == pl.Null else _wall("ended_at", schema)
+        flaws["ends_before_start"] = values["ended_at"] < values["started_at"]
+    else:
+        del flaws["missing_time"]
+        for name in SHAPES[shape]:
+            if not (schema[name].is_numeric() or name == "churned"):
+                raise InputError.wrong_dtype(name, str(schema[name]), "a number")
+        values |= {name: pl.col(name).cast(pl.Float64) for name in SHAPES[shape] if name != "churned"}
+        flaws["unreadable_number"] = pl.any_horizontal(
+            ~is_number(value) for name, value in values.items() if name != "started_at"
+        )
+    if shape == "tenures":
+        if schema["churned"] != pl.Boolean:
+            raise InputError.wrong_dtype("churned", str(schema["churned"]), "Boolean")
+        flaws["unreadable_churned"] = pl.col("churned").is_null()
+    raw = lazy.with_columns(reject=first_reason(flaws))
+    return Subscriptions(
+        rows=raw.with_columns(**values),
+        raw=raw,
+        sources=(Source("the frame", "canonical", {}),),
+        user_id_dtype=user_id_dtype,
+        shape=shape,
+    )
+
+
+def costs(frame: pl.LazyFrame | pl.DataFrame, *, as_of: date | None = None) -> Costs:
+    """Costs from a frame with ``date`` (Date or Datetime), ``spend`` (a number) and, where it tells, ``channel``.
+
+    Rows without a date or a finite amount are rejected, not dropped unseen, and so are those after ``as_of``.
+    Raises InputError where a column is missing or of the wrong kind.
+    """
+    lazy, schema, _ = _checked(frame.lazy().with_columns(user_id=pl.lit("nobody")), ("date", "spend"), "date")
+    if not schema["spend"].is_numeric():
+        raise InputError.wrong_dtype("spend", str(schema["spend"]), "a number")
+    amount = money.scaled(pl.col("spend"))
+    flaws, clocks = _users_and_times(schema, "date", as_of)
+    flaws |= {"missing_amount": pl.col("spend").is_null(), "non_finite_amount": amount.is_null()}
+    raw = lazy.with_columns(reject=first_reason(flaws))
+    channel = pl.col("channel").cast(pl.String) if "channel" in schema else pl.lit(None, pl.String)
+    return Costs(
+        rows=raw.with_columns(date=clocks["date"], amount=amount, channel=channel),
+        raw=raw,
+        sources=(Source("the frame", "canonical", {}),),
+        user_id_dtype=pl.String(),
+        has_amount=True,
+        has_currency="currency" in schema,
+    )
+
+
+def referrals(frame: pl.LazyFrame | pl.DataFrame, *, as_of: date | None = None) -> Referrals:
+    """Referrals from a frame with ``referrer_id``, ``invited_at`` and ``user_id`` (null until somebody joined).
+
+    Rows without a referrer or a time are rejected, not dropped unseen, and so are those after ``as_of``.
+    Raises InputError where a column is missing or of the wrong kind.
+    """
+    names = frame.lazy().collect_schema().names()
+    for role in ("referrer_id", "user_id"):
+        if role not in names:
+            raise InputError.column_missing(role, "the frame", names)
+    swapped = frame.lazy().rename({"user_id": "\x1fjoined", "referrer_id": "user_id"})
+    lazy, schema, user_id_dtype = _checked(swapped, ("user_id", "invited_at"), "invited_at")
+    flaws, clocks = _users_and_times(schema, "invited_at", as_of)
+    raw = lazy.with_columns(reject=first_reason(flaws)).rename({"user_id": "referrer_id", "\x1fjoined": "user_id"})
+    return Referrals(
+        rows=raw.with_columns(**clocks),
+        raw=raw,
+        sources=(Source("the frame", "canonical", {}),),
+        user_id_dtype=user_id_dtype,
+    )
+
+
+def is_number(value: pl.Expr) -> pl.Expr:
+    """True for a finite number that is not negative."""
+    return (value.is_finite() & (value >= 0)).fill_null(value=False)
 
 
 def _checked(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from userops.collecting import collect_all
+from userops.collecting import collect, collect_all
 
 SEED = 20_011
 """Seed of the hash that deals users to partitions; not the seeds used inside a reduce."""
@@ -47,23 +47,37 @@ class Reduce:
         return whole.group_by(self.keys).agg(added, lowest, highest).select(whole.columns).sort(self.keys)
 
 
-def count_for(rows: int | None) -> int:
-    """How many partitions keep memory bounded for so many rows; one where nobody knows (text is read but once)."""
-    return 1 if rows is None or rows <= WHOLE_UP_TO else -(-rows // ROWS_A_PARTITION)
+def count_for(rows: int | None, *, at_once: int | None = None) -> int:
+    """How many partitions keep memory bounded for so many rows; one where nobody knows (text is read but once).
+
+    ``at_once``: rows that a light reduce may look at together, where that is more than usual.
+    """
+    if rows is None or rows <= (at_once or WHOLE_UP_TO):
+        return 1
+    return -(-rows // (at_once or ROWS_A_PARTITION))
 
 
 def run(
-    rows: pl.LazyFrame, reduces: Mapping[str, Reduce], *, what: str, partitions: int = 1
+    rows: pl.LazyFrame,
+    reduces: Mapping[str, Reduce],
+    *,
+    what: str,
+    partitions: int = 1,
+    prepare: Callable[[pl.LazyFrame], pl.LazyFrame] | None = None,
 ) -> dict[str, pl.DataFrame]:
     """Every reduce over ``rows`` in one scan per partition; same bytes for any number of ``partitions``.
 
     ``what`` names the input in an error. Memory falls with the number of partitions, time rises by a scan each.
+    ``prepare``: what the reduces look at instead of the rows themselves: made once per partition, held in memory (for
+    what is dear to make and needed by several, such as rows in order).
     """
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in reduces}
     for number in range(partitions):
         part = rows
         if partitions > 1:
             part = rows.filter(pl.col("user_id").hash(SEED) % partitions == number)
+        if prepare is not None:
+            part = collect(prepare(part), what).lazy()
         tables = collect_all([reduce.of(part) for reduce in reduces.values()], what)
         for name, table in zip(reduces, tables, strict=True):
             parts[name].append(table)

@@ -32,6 +32,9 @@ from userops.texts.compat import PRESETS, Preset
 LONGEST: dict[Grain, int] = {"day": 30, "week": 52, "month": 36}
 """The last period that is reported unless told otherwise; never beyond what the data could hold."""
 
+ROWS_AT_ONCE = 25_000_000
+"""Rows whose members and returns are looked for together, where visits do not tell everything."""
+
 HOUR = 3_600_000_000
 WIDTH: dict[Grain, int] = {"day": 24 * HOUR, "week": 7 * 24 * HOUR, "month": 30 * 24 * HOUR}
 """Microseconds of an elapsed period."""
@@ -282,7 +285,7 @@ def _bracket(offset: pl.Expr, brackets: Sequence[tuple[int, int]]) -> pl.Expr:
 def _of_members(table: frames.Table, rules: Rules, users: pl.DataFrame | None, partitions: int | None) -> Counted:
     """The general case: as-of first, then members joined with their returns."""
     settings = rules.settings
-    partitions = partitions or partition.count_for(table.size)
+    partitions = partitions or partition.count_for(table.size, at_once=ROWS_AT_ONCE)
     partitions = 1 if rules.signed_up else partitions  # who only signed up has no row to be dealt by
     first = {"account": account.reduce(table), "acts": visits.count_acts(table)}
     small = partition.run(table.rows, first, what=table.name, partitions=partitions)
@@ -369,7 +372,8 @@ class _Members:
         else:
             starts = starts.group_by("user").agg(pl.col("instant").min(), pl.col("day").min())
         if rules.signed_up:
-            starts = self._signed_up(starts)
+            assert self.users is not None
+            starts = with_sign_ups(starts, self.users, self.table, settings.tz, self.as_of)
         anchor: pl.Expr = periods.index(pl.col("day"), rules.period, rules.week_start).cast(pl.Int64)
         reach = periods.last_complete(self.as_of, rules.period, rules.week_start) - anchor
         if rules.elapsed:
@@ -388,21 +392,6 @@ class _Members:
             members = members.filter(*since, *until).with_columns(cohort=pl.col(rules.cohort_column))
         by = [settings.by] if settings.by else []
         return members.select("user", *by, "cohort", "anchor", "start", "reach")
-
-    def _signed_up(self, starts: pl.LazyFrame) -> pl.LazyFrame:
-        """Starts with the sign-up instead of the first act where it is known; who only signed up included."""
-        assert self.users is not None
-        ids = pl.col("user_id").cast(self.table.rows.collect_schema()["user_id"], strict=False)
-        wall = pl.col("signed_up_at")
-        instant = periods.instant(wall, self.rules.settings.tz).dt.convert_time_zone("UTC").to_physical()
-        signed_up = self.users.lazy().filter(wall.is_not_null(), ids.is_not_null())
-        signed_up = signed_up.filter(wall < periods.end_of(self.as_of)).select(
-            user=ids.hash(tables.USER_SEED), then=instant, then_day=tables.day(wall.to_physical())
-        )
-        joined = starts.join(signed_up, on="user", how="full", coalesce=True)
-        return joined.with_columns(instant=pl.coalesce("then", "instant"), day=pl.coalesce("then_day", "day")).drop(
-            "then", "then_day"
-        )
 
     def _attribute(self, rows: pl.LazyFrame, column: str) -> pl.LazyFrame:
         """``user, <column>``: an attribute of the users table, else of the rows."""
@@ -444,6 +433,26 @@ class _Members:
         keys = [*self._keys, "offset"]
         both = sums.join(counts, on=keys, how="full", coalesce=True, nulls_equal=True)
         return both.select(*keys, pl.col("users", "value", "gross").fill_null(0))
+
+
+def with_sign_ups(
+    starts: pl.LazyFrame, users: pl.DataFrame, table: frames.Table, tz: str, as_of: date
+) -> pl.LazyFrame:
+    """Starts (``user, instant, day``) with the sign-up instead of the first act where it is known by ``as_of``.
+
+    Who only signed up is there too. ``users``: ``user_id``, ``signed_up_at``; ``table``: what the acts are rows of.
+    """
+    ids = pl.col("user_id").cast(table.rows.collect_schema()["user_id"], strict=False)
+    wall = pl.col("signed_up_at")
+    instant = periods.instant(wall, tz).dt.convert_time_zone("UTC").to_physical()
+    signed_up = users.lazy().filter(wall.is_not_null(), ids.is_not_null())
+    signed_up = signed_up.filter(wall < periods.end_of(as_of)).select(
+        user=ids.hash(tables.USER_SEED), then=instant, then_day=tables.day(wall.to_physical())
+    )
+    joined = starts.join(signed_up, on="user", how="full", coalesce=True)
+    return joined.with_columns(instant=pl.coalesce("then", "instant"), day=pl.coalesce("then_day", "day")).drop(
+        "then", "then_day"
+    )
 
 
 def _floored(instant: pl.Expr, rules: Rules) -> pl.Expr:

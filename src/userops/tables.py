@@ -1,4 +1,4 @@
-"""Small tables that several analyses share: orders folded from lines, user summaries, order gaps, visits.
+"""Small tables that several analyses share: orders folded from lines, user summaries, order gaps, visits, sessions.
 
 All are reduces (:mod:`userops.partition`): rows of whole users in, a small table out.
 """
@@ -220,3 +220,84 @@ def known_users(users: pl.DataFrame, table: frames.Table, grain: Grain, week_sta
         known=ids.is_not_null(),
     )
     return known.filter("known").drop("known")
+
+
+# --- sessions -------------------------------------------------------------------------------------------------------
+
+_WORD = 1 << 64
+"""Values of a 64-bit number."""
+
+SESSION_GAP = 30 * 60 * 1_000_000
+"""Microseconds without an event after which a session is over: the half hour that web analytics agreed on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What a log of events holds: the names, sorted, and its first and last instant (microseconds since 1970, UTC)."""
+
+    names: tuple[str, ...]
+    first: int
+    last: int
+
+    @property
+    def code(self) -> pl.Expr:
+        """The place of an event among ``names``, UInt32: a small number that sorts as its name does."""
+        return pl.col("event").cast(pl.Enum(self.names), strict=False).to_physical().cast(pl.UInt32)
+
+    @classmethod
+    def of(cls, seen: pl.DataFrame) -> Log:
+        """From what :func:`events_seen` found; at least one event."""
+        first, last = seen["first"].min(), seen["last"].max()
+        return cls(tuple(seen["event"].sort()), int(first), int(last))  # type: ignore[arg-type] # numbers
+
+
+def events_seen(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per event that counts: ``event, first, last``: its name, its first and last instant."""
+    instant = pl.when(pl.col("reject") == 0).then(pl.col("instant").to_physical())
+    seen = rows.group_by("event").agg(first=instant.min(), last=instant.max())
+    return seen.filter(pl.col("first").is_not_null())
+
+
+def sessions(
+    rows: pl.LazyFrame, log: Log, *, gap: int | None = SESSION_GAP, by_id: bool = False, keep: Sequence[str] = ()
+) -> pl.LazyFrame:
+    """The events of each user in order, each with its session: ``user, at, event, session``, and the columns of ``keep``.
+
+    ``rows``: events that count. Sorted by ``user`` (hash of the id), ``at`` (microseconds since 1970, UTC) and ``event``
+    (its place in ``log.names``, UInt32). ``session``: UInt32, a number that sessions of these rows do not share.
+    A pause longer than ``gap`` microseconds begins a session; None: a user has but one. ``by_id``: the column
+    ``session_id`` tells sessions apart instead, the sessions of a user come one after the other, and events without an
+    id go by the half hour.
+    """
+    user, at = pl.col("user_id").hash(USER_SEED), pl.col("instant").to_physical()
+    if by_id:
+        named = pl.when(pl.col("session_id").is_not_null()).then(pl.struct("session_id").hash(USER_SEED))
+        columns = {"user": user, "named": named, "at": at, "event": log.code}
+        ordered = rows.select(*keep, **columns).sort("user", "named", "at", "event")
+        changes = pl.col("user").ne_missing(pl.col("user").shift(1)) | pl.col("named").ne_missing(
+            pl.col("named").shift(1)
+        )
+        pause = pl.col("named").is_null() & (pl.col("at").diff() > SESSION_GAP)
+    else:
+        ordered = _in_order(rows.select(*keep, user=user, at=at, event=log.code), log)
+        changes = pl.col("user") != pl.col("user").shift(1)
+        pause = pl.lit(value=False) if gap is None else pl.col("at").diff() > gap
+    begins = (changes | pause).fill_null(value=True)
+    return ordered.select("user", "at", "event", *keep, session=begins.cum_sum())
+
+
+def _in_order(rows: pl.LazyFrame, log: Log) -> pl.LazyFrame:
+    """Rows by ``user, at, event``: as one number, which sorts four times as fast, unless their times are too far apart."""
+    codes = 1 << len(log.names).bit_length()
+    if (log.last - log.first + 1) * codes > _WORD // 2:
+        return rows.sort("user", "at", "event")
+    low = (pl.col("at") - log.first) * codes + pl.col("event").cast(pl.Int64)
+    user = pl.col("user").reinterpret(signed=True).cast(pl.Int128)
+    keyed = rows.select(pl.exclude("user", "at", "event"), key=user * _WORD + low).sort("key")
+    low = pl.col("key").cast(pl.UInt64, wrap_numerical=True)  # what is below 2⁶⁴, the user being above
+    return keyed.select(
+        pl.exclude("key"),
+        user=(pl.col("key") // _WORD).cast(pl.Int64).reinterpret(signed=False),
+        at=(low // codes).cast(pl.Int64) + log.first,
+        event=(low % codes).cast(pl.UInt32),
+    )

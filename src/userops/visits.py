@@ -22,6 +22,9 @@ from userops.results import Text
 MASK_WIDTH = 64
 """Periods that a mask can tell apart."""
 
+ROWS_AT_ONCE = 50_000_000
+"""Rows whose visits are looked for together: they take some 2 GB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Visits:
@@ -116,7 +119,7 @@ def visits(
         names = table.rows.collect_schema().names()
         if by not in names:
             raise InputError.column_unknown(by, table.name, names)
-    partitions = partitions or partition.count_for(table.size)
+    partitions = partitions or partition.count_for(table.size, at_once=ROWS_AT_ONCE)
     plain = by is None and users is None and grain != "day"
 
     def run(of_visits: partition.Reduce) -> tuple[account.Account, dict[str, pl.DataFrame]]:

@@ -34,9 +34,10 @@ def ranges(option: str, text: str | None) -> tuple[tuple[int, int], ...] | None:
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def duration(option: str, text: str) -> timedelta:
-    """``"90s"``, ``"30m"``, ``"12h"``, ``"7d"``, ``"2w"`` as a length of time."""
+def duration(option: str, text: str, *, others: str = "") -> timedelta:
+    """``"90s"``, ``"30m"``, ``"12h"``, ``"7d"``, ``"2w"`` as a length of time; ``others``: what else the option takes."""
     found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?) ?([smhdw])", text.strip())
     if found is None:
-        raise UsageError.bad_value(option, text, "a number and s, m, h, d or w, such as 30m or 7d")
+        wanted = "a number with s, m, h, d or w, such as 30m or 7d"
+        raise UsageError.bad_value(option, text, f"{wanted}, {others}" if others else wanted)
     return timedelta(**{_UNITS[found[2]]: float(found[1])})

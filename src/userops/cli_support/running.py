@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from userops.cli_support.options import Common
-    from userops.frames import Events, Orders, Table
+    from userops.frames import Events, Orders, Subscriptions, Table
     from userops.inputs.identities import Identities
     from userops.inputs.loading import RawTable, Scratch
     from userops.inputs.mapping import ReadOptions
@@ -174,13 +174,19 @@ class Run:
         """The inputs as canonical orders; writes ``--rejects`` on the way."""
         from userops.inputs.orders import to_orders
 
-        return self._told(to_orders(self.tables(files), self.reading(keep), need_amount=need_amount))
+        return self.told(to_orders(self.tables(files), self.reading(keep), need_amount=need_amount))
 
     def events(self, files: Sequence[str] | None, *, keep: Sequence[str] = ()) -> Events:
         """The inputs as canonical events; writes ``--rejects`` on the way."""
         from userops.inputs.events import to_events
 
-        return self._told(to_events(self.tables(files), self.reading(keep)))
+        return self.told(to_events(self.tables(files), self.reading(keep)))
+
+    def subscriptions(self, files: Sequence[str] | None, *, keep: Sequence[str] = ()) -> Subscriptions:
+        """The inputs as canonical subscriptions; writes ``--rejects`` on the way."""
+        from userops.inputs.subscriptions import to_subscriptions
+
+        return self.told(to_subscriptions(self.tables(files), self.reading(keep)))
 
     def activity(self, files: Sequence[str] | None, *, keep: Sequence[str] = ()) -> Orders | Events:
         """The inputs as events or as orders, whichever they hold; orders need no amount here."""
@@ -190,8 +196,8 @@ class Run:
 
         tables, reading = self.tables(files), self.reading(keep)
         if mapping.kind_of(tables, reading) == "events":
-            return self._told(to_events(tables, reading))
-        return self._told(to_orders(tables, reading, need_amount=False))
+            return self.told(to_events(tables, reading))
+        return self.told(to_orders(tables, reading, need_amount=False))
 
     def acts(self, files: Sequence[str] | None, columns: Sequence[str]) -> tuple[Orders | Events, pl.DataFrame | None]:
         """The inputs as events or orders, and ``--users-table``, with each of ``columns`` in the one that has it."""
@@ -220,7 +226,7 @@ class Run:
             self.talk.warn(warning(self.common.lang))
         return rows
 
-    def _told(self, table: Rows) -> Rows:
+    def told(self, table: Rows) -> Rows:
         """The table, once people were told how it was read and what does not count."""
         for note in table.notes:
             self.talk.note(note(self.common.lang))
@@ -321,8 +327,11 @@ class Run:
 
     # --- doors out --------------------------------------------------------------------------------------------------
 
-    def finish(self, result: Result) -> int:
-        """Write the result where it was asked for, say what became of the rows, and judge ``--fail-if``."""
+    def finish(self, result: Result, *, text: str | None = None) -> int:
+        """Write the result where it was asked for, say what became of the rows, and judge ``--fail-if``.
+
+        ``text``: what is written instead of it, such as a drawing of its own kind.
+        """
         breaches = list(self._breaches(result))
         in_force = set(self.takes) - HOW_IT_RAN - WHERE_IT_WENT
         shared = {name: value for name, value in asdict(self.common).items() if name in in_force}
@@ -331,10 +340,21 @@ class Run:
         if self.common.pseudonymise:
             result = self._pseudonymised(result)
         self._say_what_was_read(result)
-        self._emit(result, path=self.common.output, format=self.chosen_format)
+        if text is None:
+            self._emit(result, path=self.common.output, format=self.chosen_format)
+        else:
+            self._write(text)
         for breach in breaches:
             self.talk.warn(breach)
         return Exit.BREACH if breaches else Exit.OK
+
+    def _write(self, text: str) -> None:
+        from userops.outputs import saving
+
+        if self.common.output in (None, "-"):
+            put(text)
+        else:
+            saving.write_atomically(str(self.common.output), lambda handle: handle.writelines([text.encode()]))
 
     @property
     def chosen_format(self) -> str | None:

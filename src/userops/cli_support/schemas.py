@@ -6,7 +6,7 @@ The models here describe; they do not run. A test holds real output of every com
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -268,6 +268,50 @@ class LifecycleSummary(Open):
     stayed_users: int | None = Field(None, description="with --transitions-from: in the same stage")
 
 
+class PathsTransition(Open):
+    """One step from event to event within sessions; the most frequent first."""
+
+    source: str = Field(description="(start): the session begins")
+    target: str = Field(description="(exit): the session ends")
+    transitions: int
+    users: int
+    share: float = Field(description="of all that leaves the source")
+    median_seconds: float | None = Field(description="from the one to the other; null for (start) and (exit)")
+
+
+class PathsSession(Open):
+    """One session, with --sessions; sorted by user_id and session."""
+
+    user_id: str
+    session: int = Field(description="the first session of the user is 1")
+    started_at: datetime = Field(description="on the clock of --tz")
+    events: int
+    seconds: float = Field(description="from its first event to its last")
+
+
+class PathsStep(Open):
+    """With --step-matrix: one step and event."""
+
+    step: int
+    event: str = Field(description="(exit): the session is over by then")
+    sessions: int
+    share: float = Field(description="of all sessions; adds up to 1 for each step")
+
+
+class PathsSummary(Open):
+    """All sessions that are reported, as cut by --start-at and --end-at."""
+
+    users: int
+    events: int
+    sessions: int
+    bounce_rate: float = Field(description="sessions with a single event, of all")
+    sessions_per_user: float
+    mean_events_per_session: float
+    median_events_per_session: float
+    mean_session_seconds: float
+    median_session_seconds: float
+
+
 class LatePeriod(Open):
     """One period, with --late-rows."""
 
@@ -299,6 +343,42 @@ class LateSummary(Open):
     changed_periods: int = Field(description="periods whose active users are no longer those of the report then")
     negative_lags: int = Field(description="rows that arrived before they happened; lag 0")
     unknown_arrivals: int = Field(description="rows that do not say when they arrived; lag 0")
+
+
+class SurvivalPeriod(Open):
+    """One period of a curve, with --by of one group."""
+
+    period: int = Field(description="whole periods since the start; 0 is the start itself")
+    at_risk: int = Field(description="seen through the period, or leaving in it")
+    churned: int = Field(description="left in it")
+    survival: float | None = Field(description="Kaplan-Meier; null beyond what was seen")
+    ci_low: float | None = Field(description="null where survival is 0 or 1, and beyond what was seen")
+    ci_high: float | None
+    projected: float | None = Field(description="shifted beta-geometric; null where it cannot be fitted")
+
+
+class SurvivalSummary(Open):
+    """Everybody together."""
+
+    users: int = Field(description="distinct users; of counts, those of the first period")
+    subscriptions: int
+    churned: int = Field(description="in a period that is over")
+    churned_in_unfinished_period: int
+    active: int
+    periods: int = Field(description="the last period that somebody was seen through")
+    horizon: int = Field(description="the period that the projection goes to")
+    alpha: float | None = Field(description="of Beta(alpha, beta), the chances to leave; null where not fitted")
+    beta: float | None
+    log_likelihood: float | None
+    median_lifetime: int | None = Field(description="the first period with at most half still there; null: not yet")
+    median_lifetime_projected: int | None
+    survival_at_horizon: float | None = Field(description="projected")
+    expected_lifetime: float | None = Field(description="periods, of a new subscriber; null where alpha <= 1: infinite")
+    expected_remaining_lifetime: float | None = Field(description="of those who are there; null where alpha <= 1")
+    expected_remaining_within_horizon: float | None = Field(description="of the next so many periods")
+    log_rank: float | None = Field(None, description="with --by: chi-squared of the test that groups leave alike")
+    log_rank_df: int | None = None
+    log_rank_p: float | None = None
 
 
 class FileColumn(Open):
@@ -361,12 +441,118 @@ class Nothing(Open):
     """No summary of its own."""
 
 
+class FunnelStep(Open):
+    """One step; with --by one for each value of the column, which is then there too."""
+
+    step: int
+    event: str = Field(description="the step as it was given; with --order any: any N")
+    users: int = Field(description="users (sessions, pairs: --count) who reached it, of all entries")
+    mature_users: int = Field(description="of entries whose whole window is over by the end of as_of")
+    from_start: float | None = Field(description="mature_users of those at step 1")
+    from_previous: float | None = Field(description="mature_users of those at the step before; null at step 1")
+    dropped: int | None = Field(description="mature users of the step before who did not reach this one")
+    ci_low: float | None = Field(description="Wilson, of from_start")
+    ci_high: float | None
+    median_seconds_from_start: float | None = Field(description="latest entry to earliest completion, mature entries")
+    p90_seconds_from_start: float | None
+
+
+class FunnelUser(Open):
+    """One user who entered, with --per-user or --stopped-at; sorted by user_id."""
+
+    user_id: str
+    level: int = Field(description="the deepest step reached")
+    entered_at: str = Field(description="the latest entry that leads to reached_at, clocks of --tz")
+    reached_at: str = Field(description="the earliest time at which that step was done")
+    mature: bool = Field(description="whether the window of that entry is over")
+
+
+class FunnelTold(Open):
+    """One step of one user, with --explain."""
+
+    step: int
+    event: str
+    matched: str | None = Field(description="the event of the row that was this step; null: the step was not done")
+    at: str | None
+    reason: str = Field(description="matched, or why not: after_window, only_before, no_such_row, ...")
+    seen: str | None = Field(description="the event of the row that shows the reason")
+    seen_at: str | None
+    seconds_from_start: float | None
+
+
+class FunnelSummary(Open):
+    """All together."""
+
+    users: int = Field(description="who entered; with --explain 1")
+    events: int = Field(description="rows that count; with --explain the user's rows that were looked at")
+    mature_users: int | None = None
+    converted: int | None = Field(None, description="mature users who did all steps")
+    conversion: float | None = Field(None, description="converted / mature_users")
+    steps: int
+    median_seconds: float | None = Field(None, description="to the last step")
+    level: int | None = Field(None, description="with --explain: steps done")
+
+
+class AarrrMetric(Open):
+    """One metric; with --by one for each value of the column, which is then there too."""
+
+    stage: str = Field(description="acquisition, activation, retention, revenue or referral")
+    metric: str
+    value: float | None = Field(description="null: what is missing is in reason")
+    numerator: float | None = Field(description="null for medians and paybacks")
+    denominator: float | None = Field(description="of a median: how many values it is of")
+    ci_low: float | None = Field(description="Wilson; null for what is no share of users or invitations")
+    ci_high: float | None
+    previous: float | None = Field(description="the value in the days before; null where the data begin within them")
+    reason: str | None = Field(description="why there is no value")
+    since: date = Field(description="the days the value is of")
+    until: date
+
+
+class AarrrSummary(Open):
+    """Everybody together; every metric is also here, under its own name."""
+
+    users: int
+    events: int | None = None
+    orders: int | None = None
+    revenue: float | None = None
+    currency: str | None = None
+    since: date = Field(description="the reporting window")
+    until: date
+    new_users: float | None
+    spend: float | None
+    cac: float | None
+    activation_rate: float | None
+    median_hours_to_value: float | None
+    d1: float | None
+    d7: float | None
+    d30: float | None
+    paid_conversion: float | None
+    arpu: float | None
+    arppu: float | None
+    aov: float | None
+    repeat_rate: float | None
+    ltv_7: float | None
+    ltv_30: float | None
+    ltv_90: float | None
+    ltv_cac: float | None
+    payback_days: float | None
+    invites: float | None
+    invite_conversion: float | None
+    k_factor: float | None
+    cycle_days: float | None
+
+
 ENVELOPES: dict[str, Any] = {
     "rfm": Envelope[RfmTier | RfmUser, RfmSummary],
     "retention": Envelope[RetentionCell | LatePeriod, RetentionSummary | LateSummary],
     "activity": Envelope[ActivityDay | ActiveDays | LatePeriod, ActivitySummary | LateSummary],
     "growth": Envelope[GrowthPeriod | LatePeriod, GrowthSummary | LateSummary],
     "lifecycle": Envelope[LifecycleStage | LifecycleUser | LifecycleMove | LatePeriod, LifecycleSummary | LateSummary],
+    "paths": Envelope[PathsTransition | PathsSession | PathsStep, PathsSummary],
+    "funnel": Envelope[FunnelStep | FunnelUser | FunnelTold, FunnelSummary],
+    "survival": Envelope[SurvivalPeriod, SurvivalSummary],
+    "aarrr": Envelope[AarrrMetric, AarrrSummary],
     "inspect": Envelope[FileColumn, FileSummary],
     "demo": Envelope[WrittenFile, ShopSummary],
     "config show": Envelope[Setting, Nothing],

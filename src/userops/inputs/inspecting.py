@@ -19,6 +19,7 @@ from userops.inputs import layouts, nested, sniffing
 from userops.inputs.events import to_events
 from userops.inputs.mapping import ReadOptions
 from userops.inputs.orders import to_orders
+from userops.inputs.subscriptions import to_subscriptions
 from userops.inputs.users import to_users
 from userops.results import (
     Block,
@@ -230,6 +231,7 @@ _READERS: dict[layouts.Kind, Callable[[Sequence[RawTable], ReadOptions], frames.
     "orders": partial(to_orders, need_amount=False),
     "events": to_events,
     "users": to_users,
+    "subscriptions": to_subscriptions,
 }
 
 

@@ -23,14 +23,18 @@ if TYPE_CHECKING:
     from userops.frames import Grain
     from userops.inputs.raw import RawTable
 
-Kind = Literal["orders", "events", "users"]
+Kind = Literal["orders", "events", "users", "subscriptions", "costs", "referrals"]
 
 REQUIRED: dict[Kind, tuple[str, ...]] = {
     "orders": ("user_id", "ordered_at", "amount"),
     "events": ("user_id", "event", "time"),
     "users": ("user_id",),
+    "subscriptions": (),
+    "costs": ("date", "spend"),
+    "referrals": ("referrer_id", "invited_at"),
 }
-"""The roles a table of each kind is for. Orders without an amount still serve what only counts."""
+"""The roles a table of each kind is for. Orders without an amount still serve what only counts; subscriptions are
+told in one of several ways."""
 
 
 def normalised(name: str) -> str:
@@ -449,6 +453,34 @@ SYNONYMS: dict[Kind, dict[str, Synonyms]] = {
             "created_at",
         ),
     },
+    "subscriptions": {
+        "user_id": _SHARED["user_id"],
+        "started_at": _synonyms(
+            "start_at start_date start_time subscription_start subscribed_at subscription_date activated_at"
+            " 开始时间 开始日期 订阅时间 订阅日期 开通时间 开通日期",
+            "start created_at signup_date signed_up_at",
+        ),
+        "ended_at": _synonyms(
+            "end_at end_date end_time subscription_end cancelled_at canceled_at cancel_date churned_at churn_date"
+            " terminated_at 结束时间 结束日期 取消时间 取消日期 退订时间 退订日期",
+            "end expired_at 到期时间",
+        ),
+        "tenure": _synonyms("tenure_months lifetime duration 在网时长 存续期", "months"),
+        "churned": _synonyms("churn is_churned has_churned cancelled canceled 流失 是否流失 已流失"),
+        "period": _synonyms("renewal renewals 期 期数 周期", "year month week"),
+        "alive": _synonyms("survivors subscribers still_active 留存人数 存续人数", "active users remaining"),
+    },
+    "costs": {
+        "date": _synonyms("day spend_date cost_date 日期 投放日期", "time timestamp month week dt 时间"),
+        "channel": replace(_SHARED["channel"], vague=_SHARED["channel"].vague | _names("platform", "medium", "平台")),
+        "spend": _synonyms("cost costs ad_spend adspend spend_amount 花费 消耗 投放费用 广告费 费用 成本", "amount 金额"),
+        "currency": _synonyms("currency_code 币种 货币"),
+    },
+    "referrals": {
+        "referrer_id": _synonyms("inviter_id inviter referrer invited_by referrer_user_id 邀请人 邀请人ID 推荐人 推荐人ID"),
+        "invited_at": _synonyms("invite_time invite_date invitation_time sent_at 邀请时间 邀请日期", "time created_at date"),
+        "user_id": _synonyms("invitee_id invitee referred_id referred_user_id joined_id 被邀请人 被邀请人ID 受邀用户 用户ID"),
+    },
 }  # fmt: skip
 """The names of each role, besides the role's own."""
 
@@ -524,8 +556,15 @@ def recognise(
         return Recognition(want or known.kind, known.name, {**own, **roles, **mapped}, variant=known)
     kind = want or _kind(table, columns, mapped)
     roles, unclear = _by_name(table, columns, kind or "users", mapped)
-    ours = kind is not None and all(roles.get(role) == (role,) for role in REQUIRED[kind])
+    ours = kind is not None and all(roles.get(role) == (role,) for role in REQUIRED[kind] or roles)
     return Recognition(kind, "canonical" if ours else "generic", roles, unclear)
+
+
+def is_of(kind: Kind, table: RawTable, mapping: Mapping[str, str] | None = None) -> bool:
+    """Whether a table has every column that a kind is for, by name."""
+    columns = columns_of(table.schema)
+    roles, _ = _by_name(table, columns, kind, _mapped(mapping or {}, columns, table.name))
+    return set(REQUIRED[kind]) <= set(roles)
 
 
 def playing(recognition: Recognition, role: str, table: RawTable) -> tuple[str, ...]:
@@ -628,7 +667,8 @@ def _kind(table: RawTable, columns: Mapping[str, pl.DataType], mapped: Mapping[s
         return "events"
     if "ordered_at" in orders and (orders & {"amount", "order_id"} or _says_order(columns, mapped)):
         return "orders"
-    return "users"
+    lives = {role for part in _by_name(table, columns, "subscriptions", mapped) for role in part}
+    return "subscriptions" if lives >= {"started_at", "ended_at"} or lives >= {"tenure", "churned"} else "users"
 
 
 def _says_order(columns: Iterable[str], mapped: Mapping[str, object]) -> bool:
