@@ -13,7 +13,7 @@ import polars as pl
 
 from userops import __version__
 from userops.cli_support import settings as in_play
-from userops.cli_support.options import environment_name
+from userops.cli_support.options import environment_name, key_of
 from userops.results import Column, Provenance, Result, TableBlock, Text
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def settings(group: Any, common: Common) -> Result:
     from_file = found.defaults(options)
     rows = []
     for command, declared in sorted(in_play.commands_of(group)):
-        defaults = {p.name: p.default for p in declared.params}
+        defaults = {key_of(p.opts): p.default for p in declared.params if p.param_type_name == "option"}
         for name in sorted(options[command]):
             variable = environment_name(name)
             if os.environ.get(variable):

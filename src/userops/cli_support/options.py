@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -87,9 +87,15 @@ COMMON = tuple(inspect.signature(Common, eval_str=True).parameters.values())
 """The shared options as parameters, in the order they are shown."""
 
 
-def environment_name(name: str) -> str:
+def key_of(flags: Sequence[str]) -> str:
+    """What a configuration file calls an option: its longest flag, ``day_first`` for ``--day-first/--month-first``."""
+    names = [flag.partition("/")[0] for flag in flags if flag.startswith("-")]
+    return max(names, key=len).lstrip("-").replace("-", "_")
+
+
+def environment_name(key: str) -> str:
     """The variable that sets an option."""
-    return f"USEROPS_{name.upper()}"
+    return f"USEROPS_{key.upper()}"
 
 
 def with_common(act: Callable[..., Any], panels: Collection[str] = (INPUT, OUTPUT, RUN)) -> Callable[..., Any]:
@@ -134,6 +140,7 @@ def _with_environment(parameter: inspect.Parameter) -> inspect.Parameter:
     if get_origin(parameter.annotation) is Annotated:
         for info in get_args(parameter.annotation)[1:]:
             if type(info).__name__ == "OptionInfo":
-                info.envvar = environment_name(parameter.name)
+                flags = [flag for flag in (info.default, *(info.param_decls or ())) if isinstance(flag, str)]
+                info.envvar = environment_name(key_of(flags))  # in Annotated, Typer takes the first flag for a default
                 info.show_envvar = False
     return parameter

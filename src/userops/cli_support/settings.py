@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from userops.cli_support import config
+from userops.cli_support.options import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,10 +36,15 @@ def commands_of(group: Any, within: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def options_of(group: Any) -> dict[str, dict[str, bool]]:
-    """The options of every command, by command name, and whether each can be repeated."""
+    """The options of every command, by command name and key, and whether each can be repeated."""
+    return {name: {key: p.multiple for key, p in options.items()} for name, options in _declared(group).items()}
+
+
+def _declared(group: Any) -> dict[str, dict[str, Any]]:
+    """The options of every command as they were declared, by command name and key."""
     return {
         name: {
-            p.name: p.multiple
+            key_of(p.opts): p
             for p in command.params
             if p.param_type_name == "option" and p.name not in HOW_CONFIG_IS_FOUND
         }
@@ -58,9 +64,10 @@ def defaults_for(group: Any, args: Sequence[str]) -> dict[str, Any]:
         elif argument.startswith("--config="):
             named = argument.removeprefix("--config=")
     nested: dict[str, Any] = {}
+    declared = _declared(group)
     for command, defaults in in_force(named, none_at_all).defaults(options_of(group)).items():
         within = nested
         for word in command.split():
             within = within.setdefault(word, {})
-        within.update(defaults)
+        within.update({declared[command][key].name: value for key, value in defaults.items()})
     return nested
