@@ -693,10 +693,10 @@ def aarrr(
     ] = None,
     confidence: Annotated[float, _own("--confidence", help="Of the intervals. Default: 0.95.", metavar="SHARE")] = 0.95,
 ) -> int:
-    """AARRR: acquisition, activation, retention, revenue and referral on one page, beside the window before.
+    """AARRR: acquisition, activation, retention, revenue and referral on one page.
 
     Takes any of events, orders, users, costs and referrals; what they do not hold is said. Reports the last 28 days, or
-    --since to --until.
+    --since to --until, beside as many days before.
     """
     from userops import aarrr
     from userops.cli_support import aarrr_files
@@ -718,7 +718,13 @@ def aarrr(
     given = aarrr_files.read(run, files, named, by)
     return run.finish(
         aarrr.analyse(
-            given.events, given.orders, settings, users=given.users, costs=given.costs, referrals=given.referrals
+            given.events,
+            given.orders,
+            settings,
+            users=given.users,
+            costs=given.costs,
+            referrals=given.referrals,
+            mind=given.mind,
         )
     )
 
