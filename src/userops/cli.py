@@ -512,6 +512,8 @@ def funnel(
     from userops import funnel
     from userops.cli_support import funnel_steps
 
+    if explain is not None and run.common.pseudonymise:
+        raise UsageError.conflict("--explain", "--pseudonymise", "it names the one user you ask about")
     written = funnel_steps.parse(steps or [])
     settings = funnel.Settings(
         steps=tuple(one.step for one in written),
