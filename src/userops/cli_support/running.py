@@ -277,6 +277,13 @@ class Run:
         common = self.common
         return parse_day(common.since, "--since", common.tz), parse_day(common.until, "--until", common.tz)
 
+    @property
+    def reporting(self) -> dict[str, Any]:
+        """What every analysis is told of time: ``as_of``, ``since``, ``until``, ``tz``, ``week_start``."""
+        since, until = self.window
+        common = self.common
+        return {"as_of": self.as_of, "since": since, "until": until, "tz": common.tz, "week_start": common.week_start}
+
     def small_table(self, path: str, columns: Sequence[str]) -> pl.DataFrame:
         """A file of ours read back whole, as text, with at least ``columns``."""
         import polars as pl
