@@ -151,11 +151,7 @@ def rfm(
     from userops.cli_support import lists, rfm_files
 
     settings = rfm.Settings(
-        as_of=run.as_of,
-        since=run.window[0],
-        until=run.window[1],
-        tz=run.common.tz,
-        week_start=run.common.week_start,
+        **run.reporting,
         bins=bins,
         recency_cuts=lists.numbers("--recency-cuts", recency_cuts, whole=True),
         frequency_cuts=lists.numbers("--frequency-cuts", frequency_cuts, whole=True),
@@ -250,11 +246,7 @@ def retention(
     from userops.cli_support import lists
 
     settings = retention.Settings(
-        as_of=run.as_of,
-        since=run.window[0],
-        until=run.window[1],
-        tz=run.common.tz,
-        week_start=run.common.week_start,
+        **run.reporting,
         period=period,
         cohort_by=cohort_by,
         periods=periods,
@@ -308,11 +300,7 @@ def activity(
     from userops import activity
 
     settings = activity.Settings(
-        as_of=run.as_of,
-        since=run.window[0],
-        until=run.window[1],
-        tz=run.common.tz,
-        week_start=run.common.week_start,
+        **run.reporting,
         mau_days=mau_days,
         by=by,
         histogram=histogram,
@@ -350,11 +338,7 @@ def growth(
     from userops import growth
 
     settings = growth.Settings(
-        as_of=run.as_of,
-        since=run.window[0],
-        until=run.window[1],
-        tz=run.common.tz,
-        week_start=run.common.week_start,
+        **run.reporting,
         period=period,
         by=by,
     )
@@ -408,11 +392,7 @@ def lifecycle(
     from userops.periods import parse_day
 
     settings = lifecycle.Settings(
-        as_of=run.as_of,
-        since=run.window[0],
-        until=run.window[1],
-        tz=run.common.tz,
-        week_start=run.common.week_start,
+        **run.reporting,
         thresholds=lifecycle_files.read_thresholds(thresholds) if thresholds else None,
         transitions_from=parse_day(transitions_from, "--transitions-from", run.common.tz),
         by=by,
@@ -517,11 +497,7 @@ def funnel(
     written = funnel_steps.parse(steps or [])
     settings = funnel.Settings(
         steps=tuple(one.step for one in written),
-        as_of=run.as_of,
-        since=run.window[0],
-        until=run.window[1],
-        tz=run.common.tz,
-        week_start=run.common.week_start,
+        **run.reporting,
         within=within,
         order=order,
         strictly_after=strictly_after,
@@ -592,11 +568,7 @@ def paths(
     from userops.cli_support import path_options
 
     settings = paths.Settings(
-        as_of=run.as_of,
-        since=run.window[0],
-        until=run.window[1],
-        tz=run.common.tz,
-        week_start=run.common.week_start,
+        **run.reporting,
         session_gap=path_options.session_gap(session_gap),
         max_steps=max_steps,
         start_at=start_at,
@@ -607,6 +579,83 @@ def paths(
     table, users = run.acts(files, settings.columns)
     result = paths.analyse(table, settings, users=users)
     return run.finish(result, text=result.mermaid() if mermaid else None)
+
+
+@command(
+    ANALYSES,
+    "userops ltv orders.csv",
+    "userops ltv orders.parquet --horizon 180d --margin 0.4 -o ltv.html",
+    "userops ltv orders.parquet --per-user -o values.parquet",
+    "userops ltv orders.csv --realised --days 7,30,90,365",
+    "userops ltv orders.csv --model pareto-nbd --time-unit week --backtest none",
+)
+def ltv(
+    run: Run,
+    files: Files = None,
+    model: Annotated[
+        str,
+        _own(
+            "--model",
+            help="auto, bg-nbd, mbg-nbd, pareto-nbd or nbd. Default: auto, the one that predicts the past best.",
+            metavar="NAME",
+        ),
+    ] = "auto",
+    horizon: Annotated[
+        str, _own("--horizon", help="How far to look ahead, such as 90d, 52w. Default: 365d.", metavar="TIME")
+    ] = "365d",
+    time_unit: Annotated[
+        Literal["day", "week"], _own("--time-unit", help="The unit of recency, T and parameters. Default: day.")
+    ] = "day",
+    discount: Annotated[
+        float, _own("--discount", help="What money loses in a year by coming later. Default: 0.10.", metavar="SHARE")
+    ] = 0.10,
+    backtest: Annotated[
+        str, _own("--backtest", help="How much of the past to predict, or none. Default: 26w.", metavar="TIME")
+    ] = "26w",
+    interval: Annotated[
+        float, _own("--interval", help="The share of values within the limits. Default: 0.9.", metavar="SHARE")
+    ] = 0.9,
+    margin: Annotated[
+        float, _own("--margin", help="What remains of an amount, such as 0.4. Default: 1, all of it.", metavar="SHARE")
+    ] = 1.0,
+    realised: Annotated[
+        bool, _own("--realised", help="What cohorts have paid so far, by days since the first order, instead of tiers.")
+    ] = False,
+    days: Annotated[
+        str | None, _own("--days", help="With --realised: by these days. Default: 7,30,90.", metavar="DAYS")
+    ] = None,
+    by: Annotated[
+        str | None,
+        _own(
+            "--by", help="Break the tiers down by this column: its value at a customer's first row.", metavar="COLUMN"
+        ),
+    ] = None,
+    per_user: Annotated[bool, _own("--per-user", help="One row per customer instead of one per tier.")] = False,
+) -> int:
+    """Lifetime value: what every customer will still order and be worth, with limits.
+
+    Fits models of repeat buying and spending, chooses by what each would have made of the past, and shows that beside
+    naive guesses. Where nothing tells who has left, it says so. --realised needs no model.
+    """
+    from userops import ltv
+    from userops.cli_support import lists
+
+    settings = ltv.Settings(
+        **run.reporting,
+        model=model,
+        horizon=lists.duration("--horizon", horizon),
+        time_unit=time_unit,
+        discount=discount,
+        backtest=None if backtest == "none" else lists.duration("--backtest", backtest, others="or none"),
+        interval=interval,
+        margin=margin,
+        days=lists.numbers("--days", days, whole=True) or ltv.Settings().days,
+        by=by,
+        per_user=per_user,
+        realised=realised,
+    )
+    result = ltv.analyse(run.orders(files, keep=[by] if by else [], need_amount=False), settings)
+    return run.finish(result.per_user() if per_user else result)
 
 
 @command(
@@ -639,11 +688,7 @@ def survival(
     from userops import survival
 
     settings = survival.Settings(
-        as_of=run.as_of,
-        since=run.window[0],
-        until=run.window[1],
-        tz=run.common.tz,
-        week_start=run.common.week_start,
+        **run.reporting,
         period=period,
         horizon=horizon,
         by=by,
@@ -705,11 +750,7 @@ def aarrr(
 
     event, within = aarrr_files.activation(run, activation_event, activation_within)
     settings = aarrr.Settings(
-        as_of=run.as_of,
-        since=run.window[0],
-        until=run.window[1],
-        tz=run.common.tz,
-        week_start=run.common.week_start,
+        **run.reporting,
         activation_event=event,
         activation_within=within,
         by=by,

@@ -21,7 +21,10 @@ WHOLE, BY, TREND = 0, 1, 2
 _COLUMN_SEED, _HELD_SEED, _DAY_SEED, _SESSION_SEED = 11, 13, 17, 19
 _LEVEL = 1 << 112
 
-_GENERAL_WEIGHT = 2
+ROWS_AT_ONCE = 25_000_000
+"""Rows that are looked at together in the fast form: they take some 1.2 GB."""
+
+_GENERAL_WEIGHT = 4
 """How many times as much memory a row takes in the general form."""
 
 
@@ -64,12 +67,12 @@ class Scan:
         """
         table, settings = self.table, self.rules.settings
         weight = 1 if self.rules.plain else _GENERAL_WEIGHT
-        partitions = partitions or partition.count_for(table.size and table.size * weight)
+        partitions = partitions or partition.count_for(table.size and table.size * weight, at_once=ROWS_AT_ONCE)
         first = {"account": account.reduce(table)}
         once = table.size is None and partitions == 1
         if once:
             first["rows"] = partition.Reduce(self.rows)
-        small = partition.run(table.rows, first, what=table.name, partitions=partitions)
+        small = partition.run(table.rows, first, what=table.name)
         books = account.Account(small["account"], table)
         books.require_rows()
         as_of = settings.as_of or account.latest_day(books)

@@ -33,6 +33,9 @@ START, EXIT = "(start)", "(exit)"
 MATRIX_STEPS, TRAIL_STEPS = 10, 3
 """How many steps the step matrix and the top paths show unless told otherwise."""
 
+ROWS_AT_ONCE = 25_000_000
+"""Rows that are put in order together: they take some 2.5 GB."""
+
 LONGEST_TRAIL = 5
 """Steps that a top path has at most."""
 
@@ -150,12 +153,12 @@ def analyse(
     settings = replace(settings or Settings(), **changes)
     table = visits.table_of(rows, settings.as_of)
     _require_columns(table, settings, users)
-    partitions = partitions or partition.count_for(table.size)
+    partitions = partitions or partition.count_for(table.size, at_once=ROWS_AT_ONCE)
     seen = partition.Reduce(tables.events_seen, keys=("event",), earliest=("first",), latest=("last",))
     first = {"account": account.reduce(table), "seen": seen}
     if settings.by:
         first["groups"] = partition.Reduce(lambda part: _groups(table, part, settings, users))
-    small = partition.run(table.rows, first, what=table.name, partitions=partitions)
+    small = partition.run(table.rows, first, what=table.name, partitions=partitions if settings.by else 1)
     books = account.Account(small["account"], table)
     books.require_rows()
     log = tables.Log.of(small["seen"])

@@ -1,8 +1,8 @@
 """The base of every result: a main table, a flat summary, and where the numbers came from.
 
 An analysis computes; it never draws. What a person should look at is described by plain blocks
-(:class:`TableBlock`, :class:`HeatBlock`, :class:`ChartBlock`, :class:`FactsBlock`, :class:`NotesBlock`), and each renderer in
-``outputs`` draws the same blocks its own way. Words come in both languages (:class:`Text`); keys are English.
+(:class:`TableBlock`, :class:`HeatBlock`, :class:`ChartBlock`, :class:`FunnelBlock`, :class:`GraphBlock`,
+:class:`FactsBlock`, :class:`NotesBlock`), and each renderer in ``outputs`` draws the same blocks its own way. Words come in both languages (:class:`Text`); keys are English.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import polars as pl
 from userops.texts import Lang, Text
 
 __all__ = [
-    "Block", "ChartBlock", "Column", "FactsBlock", "HeatBlock", "InputReport", "Kind", "Lang", "NotesBlock", "Provenance",
-    "Result", "Series", "TableBlock", "Text",
+    "Block", "ChartBlock", "Column", "Edge", "FactsBlock", "FunnelBlock", "GraphBlock", "HeatBlock", "InputReport", "Kind",
+    "Lang", "Node", "NotesBlock", "Provenance", "Result", "Series", "TableBlock", "Text",
 ]  # fmt: skip
 
 Kind = Literal["text", "date", "count", "number", "money", "share", "days", "score"]
@@ -105,6 +105,47 @@ class ChartBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class FunnelBlock:
+    """A funnel: what is counted, and how many came to each step (label, count).
+
+    Shares and drops follow from the counts: of the first step, and from each step to the next.
+    """
+
+    title: Text
+    unit: Text
+    steps: tuple[tuple[Text, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A place of a graph and how much goes through it. ``end``: where ways begin or stop, not a place on the way."""
+
+    label: Text
+    weight: int
+    end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """How often a way leads from one node to another (by their places among the nodes), and its share of all that
+    leaves the source (of everything, not only of the edges that are shown)."""
+
+    source: int
+    target: int
+    count: int
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class GraphBlock:
+    """Where ways lead: nodes and the strongest edges between them, the strongest first."""
+
+    title: Text
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FactsBlock:
     """A line of headline numbers: (label, value, kind)."""
 
@@ -120,7 +161,7 @@ class NotesBlock:
     tone: Literal["plain", "warning"] = "plain"
 
 
-Block = TableBlock | HeatBlock | ChartBlock | FactsBlock | NotesBlock
+Block = TableBlock | HeatBlock | ChartBlock | FunnelBlock | GraphBlock | FactsBlock | NotesBlock
 
 
 @dataclass(frozen=True, slots=True)

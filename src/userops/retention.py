@@ -288,7 +288,7 @@ def _of_members(table: frames.Table, rules: Rules, users: pl.DataFrame | None, p
     partitions = partitions or partition.count_for(table.size, at_once=ROWS_AT_ONCE)
     partitions = 1 if rules.signed_up else partitions  # who only signed up has no row to be dealt by
     first = {"account": account.reduce(table), "acts": visits.count_acts(table)}
-    small = partition.run(table.rows, first, what=table.name, partitions=partitions)
+    small = partition.run(table.rows, first, what=table.name)
     books = account.Account(small["account"], table)
     books.require_rows()
     as_of = settings.as_of or account.latest_day(books)

@@ -493,6 +493,115 @@ class FunnelSummary(Open):
     level: int | None = Field(None, description="with --explain: steps done")
 
 
+class LtvTier(Open):
+    """One tier, the most valuable first; with --by one for each value of the column, which is then there too."""
+
+    tier: str
+    tier_zh: str
+    users: int
+    users_share: float | None = Field(description="of all customers")
+    mean_frequency: float | None = Field(description="repeat days of a customer so far")
+    expected_orders: float | None = Field(description="days with an order within the horizon")
+    expected_value: float | None = Field(description="sum of ltv")
+    value_share: float | None = Field(description="of the expected value of all customers")
+    mean_ltv: float | None
+    ltv_from: float | None = Field(description="the smallest ltv in the tier")
+    spent: float | None = Field(description="so far, refunds netted; null without amounts")
+
+
+class LtvUser(Open):
+    """One customer, with --per-user; sorted by user_id."""
+
+    user_id: str
+    frequency: int = Field(description="days with an order after the first such day")
+    recency: float = Field(description="from the first to the last of them, in --time-unit")
+    T: float = Field(description="from the first order's day to as_of, in --time-unit")
+    monetary_value: float | None = Field(description="mean value of the repeat days; null without one")
+    p_alive: float | None = Field(description="null where dropout cannot be told from the data")
+    expected_orders: float | None
+    ltv: float | None = Field(description="expected value within the horizon, discounted, times the margin")
+    ltv_low: float | None = Field(description="what the customer really brings lies between, with --interval")
+    ltv_high: float | None
+    tier: str
+    tier_zh: str
+    spent: float | None
+
+
+class LtvCohort(Open):
+    """With --realised: what a cohort has paid by so many days after the first order."""
+
+    cohort: date = Field(description="the month of the first order, its first day")
+    cohort_users: int
+    day: int
+    eligible_users: int = Field(description="seen for that many days by as_of")
+    revenue_per_user: float | None = Field(description="of those; null where there is none")
+    complete: bool = Field(description="whether all of the cohort were seen so long")
+
+
+class LtvCandidate(Open):
+    """A model that was fitted; measures are means over the origins of the backtest."""
+
+    model: str
+    chosen: bool
+    log_likelihood: float
+    deviance: float | None = Field(description="minus twice the mean log-probability of the orders that came")
+    mae: float | None
+    rmse: float | None
+    total_error: float | None
+    gini: float | None
+
+
+class LtvBacktest(Open):
+    """How the chosen model, and under naive_rate and naive_past the baselines, did on the past: means over origins."""
+
+    origins: list[date]
+    days: int = Field(description="predicted from each of them")
+    users: int = Field(description="that were looked at")
+    mae: float | None = Field(description="of orders per customer; value_mae and so on are of value")
+    rmse: float | None
+    total_error: float | None = Field(description="(predicted - actual) / actual")
+    gini: float | None = Field(description="of the gain curve; 1 is the true order")
+    naive_rate: dict[str, float | None] = Field(description="each customer's own rate goes on")
+    naive_past: dict[str, float | None] = Field(description="as many orders, and as much, as so far")
+
+
+class LtvSummary(Open):
+    """All customers together."""
+
+    model: str | None = Field(description="null: nothing can be predicted")
+    parameters: dict[str, float] | None = Field(description="r, alpha; a, b or s, beta; in --time-unit")
+    standard_errors: dict[str, float] | None
+    log_likelihood: float | None
+    dropout_identified: bool = Field(description="whether the data tell who has left")
+    spend_parameters: dict[str, float] | None = Field(description="p, q, v; null where no model of spending holds")
+    spend_log_likelihood: float | None
+    spend_correlation: float | None = Field(description="of how often and how much; the model takes it for 0")
+    backtest: LtvBacktest | None
+    candidates: list[LtvCandidate]
+    users: int
+    one_time_users: int
+    orders: int
+    revenue: float | None
+    currency: str | None
+    horizon_days: int
+    expected_orders: float | None
+    expected_orders_low: float | None
+    expected_orders_high: float | None
+    expected_value: float | None
+    expected_value_low: float | None
+    expected_value_high: float | None
+    mean_ltv: float | None
+    expected_orders_recalibrated: float | None = Field(description="times what came over what was said in the backtest")
+    expected_value_recalibrated: float | None
+    naive_expected_orders: float = Field(description="at each customer's own rate so far")
+    naive_expected_value: float | None = Field(description="the same of value, not discounted")
+    backtest_mae: float | None
+    backtest_rmse: float | None
+    backtest_total_error: float | None
+    backtest_gini: float | None
+    refund_only_users: int
+
+
 class AarrrMetric(Open):
     """One metric; with --by one for each value of the column, which is then there too."""
 
@@ -552,6 +661,7 @@ ENVELOPES: dict[str, Any] = {
     "paths": Envelope[PathsTransition | PathsSession | PathsStep, PathsSummary],
     "funnel": Envelope[FunnelStep | FunnelUser | FunnelTold, FunnelSummary],
     "survival": Envelope[SurvivalPeriod, SurvivalSummary],
+    "ltv": Envelope[LtvTier | LtvUser | LtvCohort, LtvSummary],
     "aarrr": Envelope[AarrrMetric, AarrrSummary],
     "inspect": Envelope[FileColumn, FileSummary],
     "demo": Envelope[WrittenFile, ShopSummary],

@@ -12,8 +12,10 @@ from html import escape
 
 from rich.cells import cell_len
 
-from userops.outputs import cells, charts
+from userops.outputs import cells, charts, graphs
 from userops.outputs.charts import Chart, Run
+from userops.outputs.funnels import FROM_START, Funnel, Step
+from userops.outputs.graphs import Graph, Item, Way
 from userops.results import Lang
 
 COLORS = 8
@@ -246,6 +248,140 @@ def _said(chart: Chart, lang: Lang) -> str:
 def _point(chart: Chart, run: Run, place: int) -> str:
     mark = cells.MARK if place >= chart.over else ""
     return f"{chart.x_labels[place]} · {run.label} {cells.shown(run.values[place], chart.kind)}{mark}"
+
+
+# --- funnels -----------------------------------------------------------------------------------------------------
+
+_PLACE, _ROOM = 22.0, 12.0
+_WIDEST_STEP = 260.0
+
+
+def funnel(drawn: Funnel, lang: Lang) -> str:
+    """The funnel for a page: a bar per step, what is lost on a slope between them."""
+    return f'<div class="chart funnel">{_funnel_wide(drawn, lang)}{_funnel_narrow(drawn, lang)}</div>'
+
+
+def _funnel_wide(funnel: Funnel, lang: Lang) -> str:
+    """Names to the left of the bars, numbers in columns to the right."""
+    bar, slope, top, width = 32.0, 28.0, 26.0, WIDE.width
+    left = _PLACE + min(max((_width(step.label) for step in funnel.steps), default=0.0) * _BOLD, _WIDEST_STEP) + _ROOM
+    shares = width - max(_width(FROM_START(lang)), 56.0) - _ROOM
+    right = shares - max(_width(funnel.unit), *(_width(step.count) for step in funnel.steps), 50.0) - 2 * _ROOM
+    parts = [_text(funnel.unit, shares, 14, "end"), _text(FROM_START(lang), width, 14, "end")]
+    for place, step in enumerate(funnel.steps):
+        y = top + place * (bar + slope)
+        parts += _step(funnel, place, left, right - left, y, bar, slope, titled=True)
+        parts += [
+            _text(step.place, 0, y + bar / 2 + 4),
+            _text(_clipped(step.label, _WIDEST_STEP), _PLACE, y + bar / 2 + 4, kind="name"),
+            _text(step.count, shares, y + bar / 2 + 4, "end", "name"),
+            _text(step.from_start, width, y + bar / 2 + 4, "end"),
+        ]
+    return _sheet(WIDE.name, width, top + len(funnel.steps) * (bar + slope) - slope + 4, _funnel_said(funnel), parts)
+
+
+def _funnel_narrow(funnel: Funnel, lang: Lang) -> str:
+    """Names and numbers above the bars."""
+    bar, slope, head, top, width = 18.0, 26.0, 22.0, 20.0, NARROW.width
+    parts = [_text(f"{funnel.unit} · {FROM_START(lang)}", width, 12, "end")]
+    for place, step in enumerate(funnel.steps):
+        y = top + place * (head + bar + slope)
+        numbers = f"{step.count} · {step.from_start}"
+        parts += _step(funnel, place, 0, width, y + head, bar, slope + head, titled=False)
+        parts += [
+            _text(_clipped(f"{step.place}  {step.label}", width - _width(numbers) - 30), 0, y + head - 7, kind="name"),
+            _text(numbers, width, y + head - 7, "end"),
+        ]
+    height = top + len(funnel.steps) * (head + bar + slope) - slope + 4
+    return _sheet(NARROW.name, width, height, _funnel_said(funnel), parts)
+
+
+def _step(
+    funnel: Funnel, place: int, left: float, room: float, y: float, bar: float, slope: float, titled: bool
+) -> Iterator[str]:
+    """The bar of a step; the slope down to it from the one before, and what was lost there."""
+    step = funnel.steps[place]
+    end = left + _length(step, room)
+    if place:
+        before = left + _length(funnel.steps[place - 1], room)
+        yield (
+            f'<path class="slope" d="M{_n(left)} {_n(y - slope)}H{_n(before)}L{_n(end)} {_n(y)}H{_n(left)}Z"/>'
+            + _text(f"↓ {step.drop}", left + 8, y - slope + (17 if slope > 40 else slope / 2 + 4), kind="drop")
+        )
+    title = f"<title>{_e(step.said)}</title>" if titled else ""
+    yield (
+        f'<rect class="step" x="{_n(left)}" y="{_n(y)}" width="{_n(end - left)}" height="{_n(bar)}" rx="2">{title}</rect>'
+        f'<path class="foot" d="M{_n(left)} {_n(y)}v{_n(bar)}"/>'
+    )
+
+
+def _length(step: Step, room: float) -> float:
+    return max(step.fraction * room, 1.5) if step.fraction else 0.0
+
+
+def _funnel_said(funnel: Funnel) -> str:
+    parts = (f"{step.said}, {step.drop}" if step.drop else step.said for step in funnel.steps)
+    return "; ".join((f"{funnel.title}, {funnel.unit}", *parts))
+
+
+# --- graphs ------------------------------------------------------------------------------------------------------
+
+_SPOT_HEIGHT, _SPOT_SIDES, _WIDEST_SPOT = 42.0, 20.0, 150.0
+_LEAST_BETWEEN = 34.0
+_THINNEST, _THICKEST, _PORT_GAP = 1.5, 11.0, 5.0
+_LOOP = 30.0
+_ARROW = 7.0
+_GRAPH_GAP = 14.0
+
+
+def graph(drawn: Graph) -> str:
+    """The graph for a page: in layers from left to right in a wide window, one below the other in a narrow one."""
+    return f'<div class="chart graph">{_graph_wide(drawn)}{_graph_narrow(drawn, NARROW)}</div>'
+
+
+def _graph_wide(graph: Graph) -> str:
+    """Layers from left to right; one below the other where they are too many to stand beside each other."""
+    stacks, chains = graphs.columns(graph)
+    widths = [max((_spot_width(graph, item[1]) for item in stack if item[0] == 0), default=0.0) for stack in stacks]
+    between = (WIDE.width - sum(widths)) / max(len(widths) - 1, 1)
+    if between < _LEAST_BETWEEN:
+        return _graph_narrow(graph, WIDE)
+    between = min(between, 190.0)
+    start = (WIDE.width - sum(widths) - between * (len(widths) - 1)) / 2
+    lefts = [start + sum(widths[:layer]) + layer * between for layer in range(len(widths))]
+    room = _room(graph, stacks, chains)
+    at = graphs.heights(graph, stacks, chains, room)
+    height = max(at[item] + room[item][1] for item in at)
+    ports = _ports(graph, chains, at)
+    ways: list[str] = []
+    labels: dict[int, list[tuple[float, str]]] = {}
+    for number, (way, chain) in enumerate(zip(graph.ways, chains, strict=True)):
+        if not chain:
+            ways.append(_loop(graph, way, lefts[graph.layers[way.source]], widths, at[0, way.source]))
+            continue
+        d, ends = "", []
+        for place, item in enumerate(chain):
+            layer = graph.layers[item[1]] if item[0] == 0 else item[1]
+            inset = (widths[layer] - _spot_width(graph, item[1])) / 2 if item[0] == 0 else 0.0
+            left, right = lefts[layer] + inset, lefts[layer] + widths[layer] - inset
+            y_in = ports.get((number, item, 0), at[item])
+            y_out = ports.get((number, item, 1), at[item])
+            if place == 0:
+                d, ends = f"M{_n(right)} {_n(y_out)}", [(right, y_out)]
+            else:
+                x0, y0 = ends[-1]
+                middle = (x0 + left) / 2
+                d += f"C{_n(middle)} {_n(y0)} {_n(middle)} {_n(y_in)} {_n(left)} {_n(y_in)}"
+                d += f"H{_n(right)}" if place < len(chain) - 1 else ""
+                ends += [(left, y_in), (right, y_in)]
+        back = graph.goes_back(way)
+        (x, y), away = (ends[0], 1) if back else (ends[-2], -1)
+        ways.append(_way(graph, way, d, _arrow(x, y, away, way)))
+        del labels
+        labels = {}
+    spots = [_spot(graph, node, lefts[graph.layers[node]] + widths[graph.layers[node]] / 2, at[0, node],
+                   _spot_height(graph, chains, node)) for node in range(len(graph.spots))]  # fmt: skip
+    return _sheet(WIDE.name, WIDE.width, height + 4, _graph_said(graph), [*ways, *spots])
 
 
 def _class(name: str, applies: bool) -> str:

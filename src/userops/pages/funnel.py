@@ -12,6 +12,7 @@ from userops.results import (
     ChartBlock,
     Column,
     FactsBlock,
+    FunnelBlock,
     HeatBlock,
     NotesBlock,
     Series,
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 30
 """Values of ``--by`` on the page, those with the most users; the rows have all."""
+
+MOST_DRAWN = 4
+"""Values of ``--by`` that have a drawing each; with more of them, the grid says it better."""
 
 MOST_USERS = 20
 
@@ -236,8 +240,8 @@ def views(
     summary: Mapping[str, Any],
     warnings: tuple[Text, ...],
 ) -> tuple[Block, ...]:
-    """The page: headline, steps, values of ``by``, times, trend, definitions, warnings."""
-    blocks: list[Block] = [_facts(story, summary), _steps(story, whole)]
+    """The page: headline, drawing, steps, values of ``by``, times, trend, definitions, warnings."""
+    blocks: list[Block] = [_facts(story, summary), *_drawn(story, whole, rows), _steps(story, whole)]
     if story.settings.by is not None and not rows.is_empty():
         blocks.append(_by_heat(story, rows))
     if not extras["time_to_convert"].is_empty():
@@ -270,14 +274,41 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def _drawn(story: Story, whole: pl.DataFrame, rows: pl.DataFrame) -> list[FunnelBlock]:
+    """The funnel of mature entries, drawn: one, or one for each of few values of ``by``."""
+    by, steps = story.settings.by, len(story.names)
+    if not whole["mature_users"][0]:
+        return []
+    if by is None or rows.is_empty():
+        as_of = story.found.as_of
+        return [_funnel(story, whole, Text(f"Funnel as of {as_of}", f"漏斗(截至 {as_of})"))]
+    if rows.height > MOST_DRAWN * steps:
+        return []
+    parts = [rows.slice(start, steps) for start in range(0, rows.height, steps)]
+    return [_funnel(story, part, _value(part[by][0], f"{by}: ")) for part in parts]
+
+
+def _funnel(story: Story, rows: pl.DataFrame, title: Text) -> FunnelBlock:
+    fresh, what = (rows["users"] != rows["mature_users"]).any(), unit(story)
+    counted = Text(f"{what.en}, mature", f"{what.zh}(成熟)") if fresh else what
+    counts = rows["mature_users"].to_list()
+    names = [Text(str(name), str(name)) for name in rows["event"]]
+    return FunnelBlock(title, counted, tuple(zip(names, counts, strict=True)))
+
+
+def _value(value: Any, before: str = "") -> Text:
+    """How a value of ``by`` reads."""
+    return Text(f"{before}(none)", f"{before}(无)") if value is None else Text(f"{before}{value}", f"{before}{value}")
+
+
 def _steps(story: Story, whole: pl.DataFrame) -> TableBlock:
-    """The funnel: a bar for each step, and how many stopped before it."""
+    """The steps in numbers, with intervals and times."""
     times = {"median": "median_seconds_from_start", "p90": "p90_seconds_from_start"}
     shown = whole.with_columns(
         pl.Series(name, [None if x is None else duration(x) for x in whole[seconds]], dtype=pl.String)
         for name, seconds in times.items()
     )
-    title = Text(f"Funnel as of {story.found.as_of}", f"漏斗(截至 {story.found.as_of})")
+    title = Text(f"Steps as of {story.found.as_of}", f"各步骤(截至 {story.found.as_of})")
     fresh = [Column("users", unit(story), "count")] if (whole["users"] != whole["mature_users"]).any() else []
     counted = Text("Mature", "成熟") if fresh else unit(story)
     columns = (
@@ -285,7 +316,7 @@ def _steps(story: Story, whole: pl.DataFrame) -> TableBlock:
         Column("event", Text("Event", "事件")),
         *fresh,
         Column("mature_users", counted, "count"),
-        Column("from_start", Text("From start", "总转化"), "share", bar=True),
+        Column("from_start", Text("From start", "总转化"), "share"),
         Column("from_previous", Text("From previous", "步骤转化"), "share"),
         Column("dropped", Text("Dropped", "流失"), "count"),
         Column("ci_low", Text("CI low", "区间下限"), "share"),
@@ -307,7 +338,7 @@ def _by_heat(story: Story, rows: pl.DataFrame) -> HeatBlock:
         Text(f"From start, by {by}", f"总转化,按 {by}"),
         Text(by, by),
         Text("Step", "步骤"),
-        tuple(Text(str(names[p]), str(names[p])) if names[p] is not None else Text("(none)", "(无)") for p in order),
+        tuple(_value(names[p]) for p in order),
         tuple(Text(name, name) for name in story.names),
         tuple(tuple(shares[p * steps : (p + 1) * steps]) for p in order),
         kind="share",

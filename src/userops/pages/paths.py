@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from userops import stats
-from userops.results import Block, Column, FactsBlock, HeatBlock, NotesBlock, TableBlock, Text
+from userops import flowchart, stats
+from userops.results import Block, Column, Edge, FactsBlock, GraphBlock, HeatBlock, Node, NotesBlock, TableBlock, Text
 
 if TYPE_CHECKING:
     from userops.paths import Story
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 MOST_ROWS, MOST_PATHS, MOST_EVENTS, MOST_COLUMNS = 15, 10, 15, 7
 """How many transitions, paths, events, and columns of a grid a page shows."""
 
-MOST_ARROWS = 25
-"""Arrows of the flowchart: more cannot be followed."""
+MOST_ARROWS, MOST_DRAWN = 25, 15
+"""Arrows of the flowchart, and of the graph on a page: more cannot be followed."""
 
 EVENT = Column("event", Text("Event", "事件"))
 SOURCE, TARGET = Column("source", Text("From", "来源")), Column("target", Text("To", "去向"))
@@ -115,12 +115,13 @@ def _precision_words(story: Story) -> tuple[Text, ...]:
 def views(
     story: Story, tables: dict[str, pl.DataFrame], summary: dict[str, Any], warnings: tuple[Text, ...]
 ) -> tuple[Block, ...]:
-    """The page: headline, transitions, their grid, events, top paths, step matrix, definitions, warnings."""
+    """The page: headline, transitions, their graph and grid, events, top paths, step matrix, definitions, warnings."""
     blocks: list[Block] = [_facts(summary)]
     if story.settings.show == "sessions":
         blocks.append(_sessions(story, tables["sessions"]))
     else:
-        shown = [_parted(story, tables)] if story.by else [_grid(tables), _events(tables["events"])]
+        drawn = graph(tables["transitions"], MOST_DRAWN)
+        shown = [drawn, _parted(story, tables)] if story.by else [drawn, _grid(tables), _events(tables["events"])]
         steps = [] if story.by else [_matrix(tables["step_matrix"])]
         blocks += [*steps, *shown] if story.settings.show == "step_matrix" else [_transitions(story, tables), *shown]
         blocks += _compared(tables)
@@ -283,7 +284,7 @@ def _sessions(story: Story, rows: pl.DataFrame) -> TableBlock:
     return TableBlock(Text(f"Sessions as of {story.as_of}", f"会话(截至 {story.as_of})"), columns, rows)
 
 
-# --- the flowchart --------------------------------------------------------------------------------------------------
+# --- the graph ------------------------------------------------------------------------------------------------------
 
 
 def mermaid(transitions: pl.DataFrame) -> str:
@@ -291,23 +292,24 @@ def mermaid(transitions: pl.DataFrame) -> str:
 
     Values of ``by`` are put together.
     """
+    return flowchart.mermaid(graph(transitions, MOST_ARROWS))
+
+
+def graph(transitions: pl.DataFrame, most: int) -> GraphBlock:
+    """The ``most`` frequent transitions and the events they join; values of ``by`` are put together."""
     summed = transitions.group_by("source", "target").agg(pl.col("transitions").sum())
     leaving = pl.col("transitions").sum().over("source")
     rows = summed.with_columns(share=stats.ratio(pl.col("transitions"), leaving))
-    rows = rows.sort("transitions", "source", "target", descending=[True, False, False]).head(MOST_ARROWS)
+    rows = rows.sort("transitions", "source", "target", descending=[True, False, False])
+    left, come = (dict(rows.group_by(end).agg(pl.col("transitions").sum()).iter_rows()) for end in ("source", "target"))
+    rows = rows.head(most)
     names = sorted({*rows["source"], *rows["target"]})
-    ids = {name: f"e{place}" for place, name in enumerate(names)}
-    ends = ("(start)", "(exit)")
-    boxes = [f'  {ids[n]}(["{_quoted(n)}"])' if n in ends else f'  {ids[n]}["{_quoted(n)}"]' for n in names]
-    thick = int(rows["transitions"][0]) // 2
-    arrows = [
-        f"  {ids[row['source']]} {'==>' if row['transitions'] > thick else '-->'}"
-        f'|"{row["transitions"]:,} · {row["share"]:.0%}"| {ids[row["target"]]}'
-        for row in rows.iter_rows(named=True)
-    ]
-    return "\n".join(["flowchart LR", *boxes, *arrows, ""])
-
-
-def _quoted(name: str) -> str:
-    """A name that Mermaid shows as it is: what it would read as code, and what is no text, as entities."""
-    return "".join(c if c.isalnum() or c in " _-.,:/()" else f"#{ord(c)};" for c in name)
+    places = {name: place for place, name in enumerate(names)}
+    return GraphBlock(
+        Text("Where paths go", "路径走向"),
+        tuple(Node(Text(n, n), max(left.get(n, 0), come.get(n, 0)), end=n in ("(start)", "(exit)")) for n in names),
+        tuple(
+            Edge(places[source], places[target], count, share)
+            for source, target, count, share in rows.select("source", "target", "transitions", "share").iter_rows()
+        ),
+    )
