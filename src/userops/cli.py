@@ -635,7 +635,7 @@ def ltv(
     """Lifetime value: what every customer will still order and be worth, with limits.
 
     Fits models of repeat buying and spending, chooses by what each would have made of the past, and shows that beside
-    naive guesses. Where nothing tells who has left, it says so. --realised needs no model.
+    naive guesses. Where nothing tells who has left, it says so.
     """
     from userops import ltv
     from userops.cli_support import lists
@@ -673,10 +673,12 @@ def survival(
         _own("--period", help="The unit of tenures, where the file has dates. Default: month."),
     ] = None,
     horizon: Annotated[
-        int | None, _own("--horizon", help="Project to this period. Default: half as far again as was seen.", metavar="N")
+        int | None,
+        _own("--horizon", help="Project to this period. Default: half as far again as was seen.", metavar="N"),
     ] = None,
     by: Annotated[
-        str | None, _own("--by", help="A curve for each value of this column, and a test between them.", metavar="COLUMN")
+        str | None,
+        _own("--by", help="A curve for each value of this column, and a test between them.", metavar="COLUMN"),
     ] = None,
     confidence: Annotated[float, _own("--confidence", help="Of the intervals. Default: 0.95.", metavar="SHARE")] = 0.95,
 ) -> int:
