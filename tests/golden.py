@@ -14,9 +14,13 @@ import polars as pl
 from userops.results import (
     ChartBlock,
     Column,
+    Edge,
     FactsBlock,
+    FunnelBlock,
+    GraphBlock,
     HeatBlock,
     InputReport,
+    Node,
     NotesBlock,
     Provenance,
     Result,
@@ -233,6 +237,40 @@ def periods_result() -> Result:
     )
 
 
+STEPS = (
+    (Text("visit", "访问"), 48_310),
+    (Text("view_item", "浏览商品"), 40_277),
+    (Text("add_to_cart", "加入购物车"), 12_904),
+    (Text("begin_checkout", "开始结账"), 6_112),
+    (Text("purchase", "支付成功"), 4_087),
+)
+
+PLACES = (("(start)", 9_120), ("home", 9_840), ("search", 6_310), ("view", 14_200), ("cart", 3_900), ("buy", 1_450),
+          ("help", 610), ("(exit)", 9_120))  # fmt: skip
+
+WAYS = (
+    # from, to, times, share of what leaves the first
+    (3, 3, 6_020, 0.4239), (0, 1, 5_900, 0.6469), (2, 3, 4_480, 0.7100), (1, 2, 3_940, 0.4004),
+    (3, 7, 3_310, 0.2331), (1, 3, 3_105, 0.3155), (0, 2, 2_370, 0.2599), (3, 4, 2_840, 0.2000), (1, 7, 2_650, 0.2693),
+    (4, 5, 1_450, 0.3718), (5, 7, 1_290, 0.8897), (4, 3, 1_240, 0.3179), (3, 2, 1_010, 0.0711), (4, 7, 800, 0.2051),
+    (4, 6, 410, 0.1051),
+)  # fmt: skip
+
+
+def drawings_result() -> Result:
+    """A funnel, and a graph with a way to itself, ways back and long ways."""
+    funnel = FunnelBlock(Text("Checkout", "结账漏斗"), Text("Users", "用户数"), STEPS)
+    nodes = tuple(Node(Text(name, name), weight, end=name.startswith("(")) for name, weight in PLACES)
+    graph = GraphBlock(Text("Where paths go", "路径走向"), nodes, tuple(Edge(*way) for way in WAYS))
+    return Result(
+        command="paths",
+        rows=pl.DataFrame({"step": [count for _, count in STEPS]}),
+        summary={"users": STEPS[0][1]},
+        provenance=Provenance("2026-10-22", "Asia/Shanghai", "monday", (), {}, ()),
+        views=(funnel, graph),
+    )
+
+
 HOSTILE = "\x1b[31m<script>alert('1')</script>|`=\u202e\x9bJ &amp;\nend"
 """Text that tries to steer a terminal, a browser, a table and a spreadsheet."""
 
@@ -272,6 +310,8 @@ def hostile_result() -> Result:
             ),
             ChartBlock(text, (HOSTILE, HOSTILE), (Series(text, (float("nan"), 2.0)), Series(text, (1e308, -1e308)))),
             ChartBlock(text, (HOSTILE,), (Series(text, (float("inf"),)), Series(text, (-3.0,))), "money", "stacked", 0),
+            FunnelBlock(text, text, ((text, 3), (text, 5), (text, 0))),
+            GraphBlock(text, (Node(text, 1, True), Node(text, 2)), (Edge(0, 1, 2, 1.0), Edge(1, 1, 1, None))),
             NotesBlock(text, (text,), tone="warning"),
         ),
     )

@@ -6,14 +6,18 @@ import itertools
 import math
 import re
 from dataclasses import replace
+from datetime import datetime
+from random import Random
+from typing import Any
 
 import polars as pl
 import pytest
 from rich.cells import cell_len
 
-from golden import periods_result
-from userops.outputs import charts, markdown, plain, svg, terminal, web
-from userops.results import ChartBlock, Provenance, Result, Series, Text
+from golden import drawings_result, periods_result
+from userops import frames, funnel, paths
+from userops.outputs import charts, funnels, graphs, markdown, plain, svg, svg_funnel, svg_graph, terminal, web
+from userops.results import Block, ChartBlock, Edge, FunnelBlock, GraphBlock, Node, Provenance, Result, Series, Text
 
 ODD = {
     "all null": (None,) * 5,
@@ -43,7 +47,7 @@ def chart(*values: tuple[float | None, ...], shape: str = "lines", unfinished: i
     return charts.chart(block(*values, shape=shape, unfinished=unfinished), "en")
 
 
-def page(view: ChartBlock) -> Result:
+def page(view: Block) -> Result:
     return Result("growth", pl.DataFrame({"x": [1]}), {}, Provenance(None, "UTC", "monday", (), {}, ()), views=(view,))
 
 
@@ -267,6 +271,188 @@ def test_a_drawing_can_be_heard():
         view, x_labels=view.x_labels * 60, series=tuple(replace(s, values=s.values * 60) for s in view.series)
     )
     assert "<title>" not in svg.figure(charts.chart(heavy, "en"), "en")
+
+
+# --- funnels -----------------------------------------------------------------------------------------------------
+
+
+def a_funnel(*counts: int) -> FunnelBlock:
+    return FunnelBlock(Text("title", "标题"), Text("Users", "用户数"), tuple((Text(f"s{c}", "步"), c) for c in counts))
+
+
+def test_shares_and_drops_of_a_funnel_follow_from_its_counts():
+    first, second, third = funnels.funnel(a_funnel(200, 50, 0), "en").steps
+    assert (first.from_start, first.from_previous, first.drop) == ("100.0 %", "–", "")
+    assert (second.from_start, second.from_previous, second.drop) == ("25.0 %", "25.0 %", "150 dropped, 75.0 %")
+    assert (third.from_start, third.drop, third.fraction) == ("0.0 %", "50 dropped, 100.0 %", 0.0)
+    assert second.said == "2 s50 · 50 · 25.0 % of the start · 25.0 % of the step before"
+
+
+def test_the_bars_of_a_funnel_are_as_long_as_their_counts_and_slopes_join_them():
+    for drawing in pictures(svg_funnel.figure(funnels.funnel(a_funnel(1000, 400, 1, 0), "en"), "en")):
+        tracks = re.findall(r'class="track" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"', drawing)
+        bars = re.findall(r'<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)"', drawing)
+        left, full = float(tracks[0][0]), float(tracks[0][2])
+        assert {float(x) for x, _, _ in bars} == {left}
+        assert [float(width) for _, _, width in bars] == pytest.approx([full, 0.4 * full, 1.5, 0], abs=0.06)
+        slopes = re.findall(r'class="slope" d="M[\d.]+ ([\d.]+)H([\d.]+)L([\d.]+) ([\d.]+)H', drawing)
+        assert len(slopes) == 3
+        for number, (top, start, end, bottom) in enumerate(slopes):
+            assert float(top) == pytest.approx(float(tracks[number][1]) + float(tracks[number][3]), abs=0.11)
+            assert float(bottom) == float(tracks[number + 1][1])
+            assert float(start) == pytest.approx(left + float(bars[number][2]), abs=0.11)
+            assert float(end) == pytest.approx(left + float(bars[number + 1][2]), abs=0.11)
+
+
+def pictures(figure: str) -> list[str]:
+    """The wide and the narrow drawing."""
+    found = re.findall(r"<svg.*?</svg>", figure)
+    assert len(found) == 2
+    return found
+
+
+@pytest.mark.parametrize("counts", [(), (0,), (7,), (0, 0, 0), (5, 0), (3, 9), (10**12, 1), tuple(range(40, 0, -1))])
+def test_odd_funnels_are_drawn_everywhere(counts):
+    result = page(a_funnel(*counts))
+    for lang in ("en", "zh"):
+        texts = [plain.render(result, lang), markdown.render(result, lang), web.page(result, lang)]
+        for width in (40, 80):
+            texts.append(terminal.render(result, lang, width, color=False))
+            assert max(map(cell_len, texts[-1].splitlines())) <= width
+        for text in texts:
+            assert all(f"{count:,}" in text for count in counts)
+            assert counts or ("no rows" if lang == "en" else "无数据") in text
+            assert not re.search(r"\bnan\b|\binf\b", text.partition("</style>")[2] or text)
+
+
+def drawn_funnels(cities: int = 1, **settings: Any) -> list[FunnelBlock]:
+    """Of 12 users, half of whom come to the second step; the first of the cities has no name."""
+    rows = [
+        (f"u{n}", event, datetime(2026, 3, 1, 9), f"city {n % cities}" if n % cities else None)
+        for n in range(12)
+        for event in ("a", "b")[: 1 + (n < 6)]
+    ]
+    log = pl.DataFrame(rows, schema={"user_id": pl.String, "event": pl.String, "time": pl.Datetime, "city": pl.String},
+                       orient="row")  # fmt: skip
+    result = funnel.analyse(frames.events(log), steps=("a", "b"), **settings)
+    return [view for view in result.views if isinstance(view, FunnelBlock)]
+
+
+def test_a_funnel_is_drawn_whole_or_by_each_of_few_values_and_only_where_entries_are_mature():
+    (whole,) = drawn_funnels(within="none")
+    assert [(label.en, count) for label, count in whole.steps] == [("a", 12), ("b", 6)]
+    parts = drawn_funnels(4, within="none", by="city")
+    assert [part.title.en for part in parts] == ["city: city 1", "city: city 2", "city: city 3", "city: (none)"]
+    assert [sum(part.steps[place][1] for part in parts) for place in (0, 1)] == [12, 6]
+    assert drawn_funnels(6, within="none", by="city") == []
+    assert drawn_funnels(within="7d") == []
+
+
+# --- graphs ------------------------------------------------------------------------------------------------------
+
+
+def a_graph(nodes: int, *edges: tuple[int, int, int], ends: tuple[int, ...] = ()) -> GraphBlock:
+    names = tuple(Node(Text(f"event {n}", f"事件{n}"), 10, end=n in ends) for n in range(nodes))
+    ordered = sorted(edges, key=lambda edge: -edge[2])
+    return GraphBlock(Text("title", "标题"), names, tuple(Edge(*edge, 0.5) for edge in ordered))
+
+
+def shop() -> graphs.Graph:
+    block = drawings_result().views[1]
+    assert isinstance(block, GraphBlock)
+    return graphs.graph(block, "en")
+
+
+def test_ways_begin_on_the_left_and_stop_on_the_right():
+    graph = shop()
+    layer = {spot.label: layer for spot, layer in zip(graph.spots, graph.layers, strict=True)}
+    assert layer == {"(start)": 0, "home": 1, "search": 2, "view": 3, "cart": 4, "buy": 5, "help": 5, "(exit)": 6}
+    assert [way.said[:13] for way in graph.ways if graph.goes_back(way)] == ["cart → view ·", "view → search"]
+
+
+def test_few_ways_cross():
+    """Two ways that need not cross: the order of the nodes would have them do so."""
+    graph = graphs.graph(a_graph(4, (0, 3, 5), (1, 2, 5)), "en")
+    first, second = graphs.columns(graph)[0]
+    assert [{0: 3, 1: 2}[node] for _, node in first] == [node for _, node in second]
+
+
+def random_graph(seed: int) -> GraphBlock:
+    random = Random(seed)
+    nodes = random.randint(3, 11)
+    pairs = {(random.randrange(nodes - 1), random.randrange(1, nodes)) for _ in range(15)}
+    return a_graph(nodes, *((a, b, random.randint(1, 9999)) for a, b in sorted(pairs)), ends=(0, nodes - 1))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_two_nodes_touch_and_nothing_lies_outside(seed):
+    block = random_graph(seed)
+    graph = graphs.graph(block, "en")
+    assert all(graph.layers[way.source] != graph.layers[way.target] for way in graph.ways if way.source != way.target)
+    for drawing in pictures(svg_graph.figure(graph)):
+        width, height = map(float, re.findall(r'viewBox="0 0 (\S+) ([\d.]+)"', drawing)[0])
+        found = re.findall(r'<rect x="(\S+)" y="(\S+)" width="(\S+)" height="(\S+)"', drawing)
+        boxes = [tuple(map(float, box)) for box in found]
+        assert len(boxes) == len(block.nodes)
+        assert all(x >= 0 and y >= 0 and x + w <= width and y + h <= height for x, y, w, h in boxes)
+        for (x, y, w, h), (x2, y2, w2, h2) in itertools.combinations(boxes, 2):
+            assert x + w < x2 or x2 + w2 < x or y + h < y2 or y2 + h2 < y
+        paths = re.findall(r' d="([^"]+)" style', drawing)
+        assert len(paths) == len(graph.ways)
+        for path in paths:
+            points = [tuple(map(float, point)) for point in re.findall(r"(-?[\d.]+) (-?[\d.]+)", path)]
+            assert all(-1 <= y <= height + 1 for _, y in points)
+            assert all(-1 <= x <= width + 1 for x, _ in (points[0], points[-1]))
+
+
+def test_a_graph_can_be_heard_and_says_its_numbers_under_the_pointer():
+    drawn = svg_graph.figure(shop())
+    assert drawn.count("<title>cart → view · 1,240 · 31.8 %</title>") == 2
+    assert drawn.count('role="img" aria-label="Where paths go; view → view · 6,020 · 42.4 %;') == 2
+    widths = {float(width) for width in re.findall(r"stroke-width:([\d.]+)", drawn)}
+    assert (min(widths), max(widths)) == (pytest.approx(1.5 + 9.5 * 410 / 6020, abs=0.06), 11)
+
+
+def test_more_layers_than_fit_beside_each_other_stand_one_below_the_other():
+    chain = graphs.graph(a_graph(14, *((n, n + 1, 100 - n) for n in range(13))), "en")
+    for drawing in pictures(svg_graph.figure(chain)):
+        assert len(set(re.findall(r'<rect x="(\S+)"', drawing))) == 1
+
+
+def test_long_names_are_cut_in_a_drawing_and_whole_under_the_pointer():
+    name = "a_very_long_name_of_an_event_that_nobody_would_type"
+    nodes = (Node(Text(name, "很长的事件名称" * 6), 5), Node(Text("b", "乙"), 5))
+    block = GraphBlock(Text("title", "标题"), nodes, (Edge(0, 1, 5, 1.0),))
+    for lang in ("en", "zh"):
+        label = nodes[0].label(lang)
+        drawn = svg_graph.figure(graphs.graph(block, lang))
+        assert f"<title>{label} · 5</title>" in drawn
+        assert f">{label}</text>" not in drawn
+        assert "…</text>" in drawn
+
+
+def test_a_page_of_paths_draws_the_strongest_fifteen_transitions_with_shares_of_all():
+    events = [f"e{n:02}" for n in range(30)]
+    rows = [(f"u{n}", event, datetime(2026, 3, 1, 9, at)) for n in range(30) for at, event in enumerate(events[n:])]
+    log = pl.DataFrame(rows, schema=["user_id", "event", "time"], orient="row")
+    (block,) = (view for view in paths.analyse(log).views if isinstance(view, GraphBlock))
+    assert [edge.count for edge in block.edges] == [30, *range(29, 15, -1)]
+    names = [node.label.en for node in block.nodes]
+    strongest = block.edges[0]
+    assert (names[strongest.source], names[strongest.target], strongest.share) == ("e29", "(exit)", 1.0)
+    assert [node.label.en for node in block.nodes if node.end] == ["(exit)"]
+
+
+@pytest.mark.parametrize(
+    "edges", [(), ((0, 0, 3),), ((0, 1, 0),), ((0, 1, 1), (1, 0, 1)), ((2, 2, 1), (1, 2, 7))], ids=str
+)
+def test_odd_graphs_are_drawn_everywhere(edges):
+    result = page(a_graph(3 if edges else 0, *edges))
+    for lang in ("en", "zh"):
+        texts = [plain.render(result, lang), markdown.render(result, lang), web.page(result, lang)]
+        texts.append(terminal.render(result, lang, 80, color=False))
+        for text in texts:
+            assert bool(edges) != (("no rows" if lang == "en" else "无数据") in text)
 
 
 def luminance(color: str) -> float:

@@ -21,10 +21,11 @@ import pytest
 from rich.cells import cell_len
 
 import golden
-from golden import HOSTILE, hostile_result, periods_result, rfm_result
+from golden import HOSTILE, drawings_result, hostile_result, periods_result, rfm_result
 from userops.errors import OutputError, UsageError
+from userops.flowchart import mermaid
 from userops.outputs import BINARY, FORMATS, cells, emit, format_of, markdown, plain, structured, tabular, terminal, web
-from userops.results import Column, HeatBlock, NotesBlock, Result, TableBlock, Text
+from userops.results import Column, GraphBlock, HeatBlock, NotesBlock, Result, TableBlock, Text
 
 LANGS = ("en", "zh")
 
@@ -39,7 +40,9 @@ def emitted(result: Result, **options: object) -> bytes:
 
 
 @pytest.mark.parametrize("lang", LANGS)
-@pytest.mark.parametrize(("name", "made"), [("rfm", rfm_result), ("periods", periods_result)])
+@pytest.mark.parametrize(
+    ("name", "made"), [("rfm", rfm_result), ("periods", periods_result), ("drawings", drawings_result)]
+)
 def test_renderings_are_the_ones_looked_at(name, made, lang, monkeypatch):
     monkeypatch.setattr(structured, "__version__", "0")
     monkeypatch.setattr(web, "__version__", "0")
@@ -51,7 +54,9 @@ def test_renderings_are_the_ones_looked_at(name, made, lang, monkeypatch):
     golden.check(f"{name}.{lang}.json", structured.json_text(result, lang))
 
 
-@pytest.mark.parametrize(("name", "made"), [("rfm", rfm_result), ("periods", periods_result)])
+@pytest.mark.parametrize(
+    ("name", "made"), [("rfm", rfm_result), ("periods", periods_result), ("drawings", drawings_result)]
+)
 def test_colours_are_the_ones_looked_at(name, made, monkeypatch):
     monkeypatch.setenv("COLORTERM", "truecolor")
     golden.check(f"{name}.en.ansi", terminal.render(made(), "en", 100, color=True))
@@ -210,6 +215,26 @@ def test_a_terminal_without_full_colours_gets_the_256():
     assert b"8;2;" not in done.stdout
 
 
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("width", [34, 44, 62, 80, 100, 160])
+def test_drawings_fit_the_window_and_lose_no_number(lang, width):
+    page = terminal.render(drawings_result(), lang, width, color=False)
+    assert max(map(cell_len, page.splitlines())) <= width
+    for word in ("48,310", "8.5 %", "27,373", "68.0 %", "6,020", "42.4 %"):
+        assert word in page
+
+
+def test_a_graph_is_a_flowchart_in_markdown_and_a_short_list_in_text():
+    result = drawings_result()
+    graph = result.views[1]
+    assert isinstance(graph, GraphBlock)
+    text = markdown.render(result, "en")
+    assert f"```mermaid\n{mermaid(graph)}```" in text
+    listed = plain.render(result, "en").partition("Where paths go\n")[2].splitlines()
+    assert len(listed) <= 12
+    assert next(line.split()[:3] for line in listed if "→" in line) == ["→", "home", "5,900"]
+
+
 def test_sentences_wrap_at_spaces_and_between_wide_characters():
     assert plain.wrapped("one two three", 8) == ["one two", "three"]
     assert plain.wrapped("用户运营,分析", 8) == ["用户运", "营,分析"]
@@ -324,7 +349,7 @@ def test_markdown_cells_stay_cells():
     assert "<script" not in text
     tables = [table.splitlines() for table in text.split("\n\n") if table.startswith("|")]
     columns = [{len(re.findall(r"(?<!\\)\|", line)) - 1 for line in table} for table in tables]
-    assert columns == [{2}, {3}, {6}, {4}]
+    assert columns == [{2}, {3}, {6}, {4}, {7}]
     assert markdown.escaped("a|b*c*_d_ user_id <i>") == r"a\|b\*c\*\_d\_ user_id &lt;i&gt;"
 
 

@@ -177,7 +177,9 @@ class InputError(UseropsError):
 
     @classmethod
     def no_subscriptions(cls, path: str, columns: Sequence[str]) -> Self:
-        hint = "it takes user_id, started_at, ended_at; or user_id, tenure, churned; or period, alive (--map); columns: "
+        hint = (
+            "it takes user_id, started_at, ended_at; or user_id, tenure, churned; or period, alive (--map); columns: "
+        )
         return cls("E_NO_SUBSCRIPTIONS", f"{path} holds no subscriptions, by its columns", hint + _listed(columns))
 
     @classmethod
@@ -190,7 +192,9 @@ class InputError(UseropsError):
 
     @classmethod
     def empty_window(cls, path: str) -> Self:
-        return cls("E_NO_USABLE_ROWS", f"nothing in {path} starts in the reporting window", "--since and --until move it")
+        return cls(
+            "E_NO_USABLE_ROWS", f"nothing in {path} starts in the reporting window", "--since and --until move it"
+        )
 
     @classmethod
     def counts_unusable(cls, path: str, problem: str, hint: str) -> Self:

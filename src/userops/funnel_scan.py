@@ -181,8 +181,8 @@ class Scan:
     def _quickly(self, rows: pl.DataFrame, mature: int | None) -> list[pl.DataFrame]:
         """The plain case: mature entries over all rows, and fresh entries, whose chains begin after the last mature one."""
         search, whole = self.rules.search, {"cut": WHOLE, "by": None, "period": None}
-        fresh = pl.lit(value=False) if mature is None else chains.later(pl.col("key"), mature)
-        new = rows.lazy().filter(fresh).collect()
+        young = pl.lit(value=False) if mature is None else chains.later(pl.col("key"), mature)
+        new = rows.lazy().filter(young).collect()
         old = chains.first_completions(rows, search, until=mature)
         both, parts = zip(old, chains.first_completions(new, search), strict=True), []
         for step, (ripe, fresh) in enumerate(both, 1):
@@ -206,7 +206,7 @@ class Scan:
         parts = []
         for step, entries in enumerate(self.completions(rows), 1):
             for cut, keys in cuts.items():
-                bests = entries.group_by("unit", **keys).agg(best)
+                bests = entries.group_by("unit", *(key.alias(name) for name, key in keys.items())).agg(best)
                 absent = {name: null for name, null in empty.items() if name not in keys}
                 parts.append(bests.with_columns(cut=pl.lit(cut), step=pl.lit(step), **absent))
         return parts

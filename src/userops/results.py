@@ -127,8 +127,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """How often a way leads from one node to another (by their places among the nodes), and its share of all that
-    leaves the source (of everything, not only of the edges that are shown)."""
+    """How often a way leads from one node to another, by their places among the nodes.
+
+    ``share``: of all that leaves the source, not only by the edges that are shown.
+    """
 
     source: int
     target: int

@@ -435,9 +435,7 @@ class _Members:
         return both.select(*keys, pl.col("users", "value", "gross").fill_null(0))
 
 
-def with_sign_ups(
-    starts: pl.LazyFrame, users: pl.DataFrame, table: frames.Table, tz: str, as_of: date
-) -> pl.LazyFrame:
+def with_sign_ups(starts: pl.LazyFrame, users: pl.DataFrame, table: frames.Table, tz: str, as_of: date) -> pl.LazyFrame:
     """Starts (``user, instant, day``) with the sign-up instead of the first act where it is known by ``as_of``.
 
     Who only signed up is there too. ``users``: ``user_id``, ``signed_up_at``; ``table``: what the acts are rows of.

@@ -11,9 +11,23 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from userops.outputs import cells, charts
+from userops import flowchart
+from userops.outputs import cells, charts, funnels
 from userops.outputs.privacy import terminal_safe
-from userops.results import Block, ChartBlock, FactsBlock, HeatBlock, Kind, Lang, NotesBlock, Result, TableBlock, Text
+from userops.results import (
+    Block,
+    ChartBlock,
+    FactsBlock,
+    FunnelBlock,
+    GraphBlock,
+    HeatBlock,
+    Kind,
+    Lang,
+    NotesBlock,
+    Result,
+    TableBlock,
+    Text,
+)
 
 MAX_ROWS = 500
 """Rows of one table; a document with more is read by nobody."""
@@ -49,6 +63,10 @@ def _drawn(block: Block, lang: Lang) -> Iterator[list[str]]:
             yield from _heat(cells.heat(block, lang), lang)
         case ChartBlock():
             yield from _chart(charts.chart(block, lang), lang)
+        case FunnelBlock():
+            yield from _table(funnels.table(funnels.funnel(block, lang), lang, CHART_WIDTH), lang)
+        case GraphBlock():
+            yield from _graph(block, lang)
         case FactsBlock():
             yield [_facts(block.facts, lang)]
         case NotesBlock():
@@ -90,6 +108,11 @@ def _chart(chart: charts.Chart, lang: Lang) -> Iterator[list[str]]:
     yield from _table(charts.table(chart, lang, CHART_WIDTH), lang)
     for line in charts.legend(chart, lang, CHART_WIDTH):
         yield [escaped(line)]
+
+
+def _graph(block: GraphBlock, lang: Lang) -> Iterator[list[str]]:
+    yield _heading(block.title(lang))
+    yield ["```mermaid", *flowchart.mermaid(block, lang).splitlines(), "```"] if block.edges else [cells.NO_ROWS(lang)]
 
 
 def _bold(row: Sequence[str]) -> list[str]:

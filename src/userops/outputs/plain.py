@@ -7,13 +7,27 @@ no colours or escape sequences. ``width`` only wraps sentences; without it each 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from rich.cells import cell_len
 
-from userops.outputs import cells, charts
+from userops.outputs import cells, charts, funnels, graphs
 from userops.outputs.privacy import terminal_safe
-from userops.results import Block, ChartBlock, FactsBlock, HeatBlock, Kind, Lang, NotesBlock, Result, TableBlock, Text
+from userops.results import (
+    Block,
+    ChartBlock,
+    FactsBlock,
+    FunnelBlock,
+    GraphBlock,
+    HeatBlock,
+    Kind,
+    Lang,
+    NotesBlock,
+    Result,
+    TableBlock,
+    Text,
+)
 
 BAR_WIDTH = 12
 """Characters of a bar of fraction 1."""
@@ -39,6 +53,10 @@ def _drawn(block: Block, lang: Lang, width: int | None) -> list[str]:
             return list(_heat(cells.heat(block, lang), lang))
         case ChartBlock():
             return list(_chart(charts.chart(block, lang), lang))
+        case FunnelBlock():
+            return list(_funnel(funnels.funnel(block, lang), lang))
+        case GraphBlock():
+            return list(_graph(graphs.graph(block, lang), lang))
         case FactsBlock():
             return list(_facts(block.facts, lang, width))
         case NotesBlock():
@@ -83,6 +101,51 @@ def _heat(grid: cells.HeatGrid, lang: Lang) -> Iterator[str]:
 def _chart(chart: charts.Chart, lang: Lang) -> Iterator[str]:
     yield from _table(charts.table(chart, lang, CHART_WIDTH), lang)
     yield from charts.legend(chart, lang, CHART_WIDTH)
+
+
+def _funnel(funnel: funnels.Funnel, lang: Lang) -> Iterator[str]:
+    yield f"{funnel.title} · {funnel.unit}"
+    yield from (f"{head}{_GAP}{picture}".rstrip() for head, picture in funnel_lines(funnel, CHART_WIDTH))
+    if not funnel.steps:
+        yield cells.NO_ROWS(lang)
+
+
+def funnel_lines(funnel: funnels.Funnel, width: int) -> Iterator[tuple[str, str]]:
+    """Of each step its name and numbers, all as wide, and its bar; between them nothing, and what was lost there."""
+    steps = funnel.steps
+    if not steps:
+        return
+    names = padded([f"{step.place:>{len(steps[-1].place)}}{_GAP}{step.label}" for step in steps])
+    counts = padded([step.count for step in steps], flush_right=True)
+    shares = padded([step.from_start for step in steps], flush_right=True)
+    for step, *head in zip(steps, names, counts, shares, strict=True):
+        said = _GAP.join(head)
+        if step.drop:
+            yield " " * cell_len(said), f"└ {step.drop}"
+        yield said, cells.bar(step.fraction, width)
+
+
+def _graph(graph: graphs.Graph, lang: Lang) -> Iterator[str]:
+    yield graph.title
+    yield from ("".join(parts).rstrip() for parts in arrow_lines(graph))
+    if not graph.ways:
+        yield cells.NO_ROWS(lang)
+
+
+def arrow_lines(graph: graphs.Graph) -> Iterator[tuple[str, str]]:
+    """A node, and below it the strongest ways from there with their numbers: (what it is called, its numbers)."""
+    listed = graphs.arrows(graph)
+    ways = [way for _, leaving in listed for way in leaving]
+    if not ways:
+        return
+    names = padded([f"  → {graph.spots[way.target].label}" for way in ways])
+    counts = padded([way.count for way in ways], flush_right=True)
+    shares = padded([way.share for way in ways], flush_right=True)
+    drawn = iter(zip(names, counts, shares, strict=True))
+    for spot, leaving in listed:
+        yield spot.label, ""
+        for name, count, share in islice(drawn, len(leaving)):
+            yield name, f"{_GAP}{count}{_GAP}{share}"
 
 
 def _lines(columns: Sequence[Sequence[str]], rule_above_last: bool = False) -> Iterator[str]:

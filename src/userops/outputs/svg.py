@@ -8,14 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 
-from rich.cells import cell_len
-
-from userops.outputs import cells, charts, graphs
+from userops.outputs import cells, charts
 from userops.outputs.charts import Chart, Run
-from userops.outputs.funnels import FROM_START, Funnel, Step
-from userops.outputs.graphs import Graph, Item, Way
+from userops.outputs.drawing import BOLD, NARROW, WIDE, Sheet, class_of, escaped, num, width_of
 from userops.results import Lang
 
 COLORS = 8
@@ -25,29 +21,9 @@ MOST_TITLES = 500
 """Points or bars that say their number under the pointer; a page with more would be heavy."""
 
 _MOST_DOTS = 40
-_CELL = 6.7
-"""Width of one cell of text; a wide character has two."""
-
-_BOLD = 1.12
 _MOST_NAMES, _WIDEST_NAME = 12, 220.0
 _NARROWEST_BAND, _NO_SEAM = 6.0, 0.5
 _LINE_HEIGHT = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """What is drawn on, in the drawing's own units: one is a pixel where the window is as wide as the sheet."""
-
-    name: str
-    width: int
-    height: int
-
-
-WIDE = Sheet("wide", 960, 300)
-"""Has the names beside the lines where they fit, and numbers under the pointer."""
-
-NARROW = Sheet("narrow", 340, 230)
-"""Has neither: a phone has no room and no pointer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +58,7 @@ def _drawing(chart: Chart, sheet: Sheet, lang: Lang) -> str:
     texts = [charts.tick_text(tick, ticks[1] - ticks[0], chart.kind) for tick in ticks]
     named = sheet is WIDE and _is_named(chart)
     plane = Plane(
-        left=max(map(_width, texts)) + 10,
+        left=max(map(width_of, texts)) + 10,
         right=sheet.width - (_widest_name(chart) + 14 if named else 8),
         top=10,
         bottom=sheet.height - 28,
@@ -93,7 +69,7 @@ def _drawing(chart: Chart, sheet: Sheet, lang: Lang) -> str:
     shapes = (_bars if chart.shape == "stacked" else _lines)(chart, plane, titled)
     names = _names(chart, plane) if named else ()
     return (
-        f'<svg class="{sheet.name}" role="img" aria-label="{_e(_said(chart, lang))}" '
+        f'<svg class="{sheet.name}" role="img" aria-label="{escaped(_said(chart, lang))}" '
         f'viewBox="0 0 {sheet.width} {sheet.height}">{_unfinished(chart, plane)}{_grid(plane, ticks, texts)}'
         f"{_foot(chart, plane, sheet)}{''.join(shapes)}{''.join(names)}</svg>"
     )
@@ -105,16 +81,16 @@ def _is_named(chart: Chart) -> bool:
 
 
 def _widest_name(chart: Chart) -> float:
-    return max((_width(run.label) for run in chart.runs), default=0.0) * _BOLD
+    return max((width_of(run.label) for run in chart.runs), default=0.0) * BOLD
 
 
 def _grid(plane: Plane, ticks: Sequence[float], texts: Sequence[str]) -> str:
     rules = "".join(
-        f'<path{_class("zero", tick == 0)} d="M{_n(plane.left)} {_n(plane.y(tick))}H{_n(plane.right)}"/>'
+        f'<path{class_of("zero", tick == 0)} d="M{num(plane.left)} {num(plane.y(tick))}H{num(plane.right)}"/>'
         for tick in ticks
     )
     labels = "".join(
-        f'<text x="{_n(plane.left - 8)}" y="{_n(plane.y(tick) + 4)}" text-anchor="end">{_e(text)}</text>'
+        f'<text x="{num(plane.left - 8)}" y="{num(plane.y(tick) + 4)}" text-anchor="end">{escaped(text)}</text>'
         for tick, text in zip(ticks, texts, strict=True)
     )
     return f'<g class="grid">{rules}{labels}</g>'
@@ -123,12 +99,14 @@ def _grid(plane: Plane, ticks: Sequence[float], texts: Sequence[str]) -> str:
 def _foot(chart: Chart, plane: Plane, sheet: Sheet) -> str:
     """The labels below, as many as there is room for; the mark at those that are not over."""
     labels = [label + cells.MARK * (place >= chart.over) for place, label in enumerate(chart.x_labels)]
-    widest = max(map(_width, labels), default=0.0)
+    widest = max(map(width_of, labels), default=0.0)
     texts = []
     for place in charts.x_ticks(len(labels), int((plane.right - plane.left + widest / 2) / (widest + 22))):
-        half = _width(labels[place]) / 2
+        half = width_of(labels[place]) / 2
         x = min(max(_middle(chart, plane, place), half + 1), sheet.width - half - 1)
-        texts.append(f'<text x="{_n(x)}" y="{_n(plane.bottom + 20)}" text-anchor="middle">{_e(labels[place])}</text>')
+        texts.append(
+            f'<text x="{num(x)}" y="{num(plane.bottom + 20)}" text-anchor="middle">{escaped(labels[place])}</text>'
+        )
     return f'<g class="grid">{"".join(texts)}</g>'
 
 
@@ -141,8 +119,8 @@ def _unfinished(chart: Chart, plane: Plane) -> str:
     else:
         start = _middle(chart, plane, max(chart.over - 1, 0)) if len(chart.x_labels) > 1 else plane.left
     return (
-        f'<rect class="still" x="{_n(start)}" y="{_n(plane.top)}" '
-        f'width="{_n(plane.right - start)}" height="{_n(plane.bottom - plane.top)}"/>'
+        f'<rect class="still" x="{num(start)}" y="{num(plane.top)}" '
+        f'width="{num(plane.right - start)}" height="{num(plane.bottom - plane.top)}"/>'
     )
 
 
@@ -163,7 +141,7 @@ def _path(points: Sequence[tuple[float, float] | None]) -> str:
     steps, drawing = [], False
     for point in points:
         if point is not None:
-            steps.append(f"{'L' if drawing else 'M'}{_n(point[0])} {_n(point[1])}")
+            steps.append(f"{'L' if drawing else 'M'}{num(point[0])} {num(point[1])}")
         drawing = point is not None
     return "".join(steps)
 
@@ -175,11 +153,11 @@ def _dots(chart: Chart, run: Run, points: Sequence[tuple[float, float] | None], 
         if point is None:
             continue
         around = (*points[max(place - 1, 0) : place], *points[place + 1 : place + 2])
-        at = f'cx="{_n(point[0])}" cy="{_n(point[1])}"'
+        at = f'cx="{num(point[0])}" cy="{num(point[1])}"'
         if few or all(neighbour is None for neighbour in around):
-            yield f'<circle{_class("still", place >= chart.over)} {at} r="2.5"/>'
+            yield f'<circle{class_of("still", place >= chart.over)} {at} r="2.5"/>'
         if titled:
-            yield f'<circle class="at" {at} r="8"><title>{_e(_point(chart, run, place))}</title></circle>'
+            yield f'<circle class="at" {at} r="8"><title>{escaped(_point(chart, run, place))}</title></circle>'
 
 
 def _names(chart: Chart, plane: Plane) -> Iterator[str]:
@@ -187,7 +165,7 @@ def _names(chart: Chart, plane: Plane) -> Iterator[str]:
     ends = [next((value for value in reversed(run.values) if value is not None), plane.low) for run in chart.runs]
     heights = charts.spread([plane.y(end) for end in ends], _LINE_HEIGHT, plane.top, plane.bottom)
     for number, (run, height) in enumerate(zip(chart.runs, heights, strict=True)):
-        yield f'<text class="s{number % COLORS}" x="{_n(plane.right + 8)}" y="{_n(height + 4)}">{_e(run.label)}</text>'
+        yield f'<text class="s{number % COLORS}" x="{num(plane.right + 8)}" y="{num(height + 4)}">{escaped(run.label)}</text>'
 
 
 def _bars(chart: Chart, plane: Plane, titled: bool) -> Iterator[str]:
@@ -204,14 +182,14 @@ def _bars(chart: Chart, plane: Plane, titled: bool) -> Iterator[str]:
             piles = tops if value > 0 else feet
             start, piles[place] = piles[place], piles[place] + value
             upper, lower = sorted((plane.y(start), plane.y(piles[place])))
-            still = _class("still", place >= chart.over)
-            title = f"<title>{_e(_point(chart, run, place))}</title>" if titled else ""
+            still = class_of("still", place >= chart.over)
+            title = f"<title>{escaped(_point(chart, run, place))}</title>" if titled else ""
             rects.append(
-                f'<rect{still} x="{_n(_middle(chart, plane, place) - width / 2)}" y="{_n(upper)}" '
-                f'width="{_n(width)}" height="{_n(lower - upper)}">{title}</rect>'
+                f'<rect{still} x="{num(_middle(chart, plane, place) - width / 2)}" y="{num(upper)}" '
+                f'width="{num(width)}" height="{num(lower - upper)}">{title}</rect>'
             )
         yield f'<g class="s{number % COLORS}{" dense" * dense}">{"".join(rects)}</g>'
-    yield f'<path class="zero" d="M{_n(plane.left)} {_n(plane.y(0))}H{_n(plane.right)}"/>'
+    yield f'<path class="zero" d="M{num(plane.left)} {num(plane.y(0))}H{num(plane.right)}"/>'
 
 
 def _middle(chart: Chart, plane: Plane, place: int) -> float:
@@ -229,7 +207,7 @@ def _legend(chart: Chart) -> str:
     )
     box = f'aria-hidden="true" viewBox="0 0 {width} 12" width="{width}" height="12"'
     items = (
-        f'<span><svg class="s{number % COLORS}" {box}>{shape}</svg>{_e(run.label)}</span>'
+        f'<span><svg class="s{number % COLORS}" {box}>{shape}</svg>{escaped(run.label)}</span>'
         for number, run in enumerate(chart.runs)
     )
     return f'<p class="legend">{"".join(items)}</p>'
@@ -248,153 +226,3 @@ def _said(chart: Chart, lang: Lang) -> str:
 def _point(chart: Chart, run: Run, place: int) -> str:
     mark = cells.MARK if place >= chart.over else ""
     return f"{chart.x_labels[place]} · {run.label} {cells.shown(run.values[place], chart.kind)}{mark}"
-
-
-# --- funnels -----------------------------------------------------------------------------------------------------
-
-_PLACE, _ROOM = 22.0, 12.0
-_WIDEST_STEP = 260.0
-
-
-def funnel(drawn: Funnel, lang: Lang) -> str:
-    """The funnel for a page: a bar per step, what is lost on a slope between them."""
-    return f'<div class="chart funnel">{_funnel_wide(drawn, lang)}{_funnel_narrow(drawn, lang)}</div>'
-
-
-def _funnel_wide(funnel: Funnel, lang: Lang) -> str:
-    """Names to the left of the bars, numbers in columns to the right."""
-    bar, slope, top, width = 32.0, 28.0, 26.0, WIDE.width
-    left = _PLACE + min(max((_width(step.label) for step in funnel.steps), default=0.0) * _BOLD, _WIDEST_STEP) + _ROOM
-    shares = width - max(_width(FROM_START(lang)), 56.0) - _ROOM
-    right = shares - max(_width(funnel.unit), *(_width(step.count) for step in funnel.steps), 50.0) - 2 * _ROOM
-    parts = [_text(funnel.unit, shares, 14, "end"), _text(FROM_START(lang), width, 14, "end")]
-    for place, step in enumerate(funnel.steps):
-        y = top + place * (bar + slope)
-        parts += _step(funnel, place, left, right - left, y, bar, slope, titled=True)
-        parts += [
-            _text(step.place, 0, y + bar / 2 + 4),
-            _text(_clipped(step.label, _WIDEST_STEP), _PLACE, y + bar / 2 + 4, kind="name"),
-            _text(step.count, shares, y + bar / 2 + 4, "end", "name"),
-            _text(step.from_start, width, y + bar / 2 + 4, "end"),
-        ]
-    return _sheet(WIDE.name, width, top + len(funnel.steps) * (bar + slope) - slope + 4, _funnel_said(funnel), parts)
-
-
-def _funnel_narrow(funnel: Funnel, lang: Lang) -> str:
-    """Names and numbers above the bars."""
-    bar, slope, head, top, width = 18.0, 26.0, 22.0, 20.0, NARROW.width
-    parts = [_text(f"{funnel.unit} · {FROM_START(lang)}", width, 12, "end")]
-    for place, step in enumerate(funnel.steps):
-        y = top + place * (head + bar + slope)
-        numbers = f"{step.count} · {step.from_start}"
-        parts += _step(funnel, place, 0, width, y + head, bar, slope + head, titled=False)
-        parts += [
-            _text(_clipped(f"{step.place}  {step.label}", width - _width(numbers) - 30), 0, y + head - 7, kind="name"),
-            _text(numbers, width, y + head - 7, "end"),
-        ]
-    height = top + len(funnel.steps) * (head + bar + slope) - slope + 4
-    return _sheet(NARROW.name, width, height, _funnel_said(funnel), parts)
-
-
-def _step(
-    funnel: Funnel, place: int, left: float, room: float, y: float, bar: float, slope: float, titled: bool
-) -> Iterator[str]:
-    """The bar of a step; the slope down to it from the one before, and what was lost there."""
-    step = funnel.steps[place]
-    end = left + _length(step, room)
-    if place:
-        before = left + _length(funnel.steps[place - 1], room)
-        yield (
-            f'<path class="slope" d="M{_n(left)} {_n(y - slope)}H{_n(before)}L{_n(end)} {_n(y)}H{_n(left)}Z"/>'
-            + _text(f"↓ {step.drop}", left + 8, y - slope + (17 if slope > 40 else slope / 2 + 4), kind="drop")
-        )
-    title = f"<title>{_e(step.said)}</title>" if titled else ""
-    yield (
-        f'<rect class="step" x="{_n(left)}" y="{_n(y)}" width="{_n(end - left)}" height="{_n(bar)}" rx="2">{title}</rect>'
-        f'<path class="foot" d="M{_n(left)} {_n(y)}v{_n(bar)}"/>'
-    )
-
-
-def _length(step: Step, room: float) -> float:
-    return max(step.fraction * room, 1.5) if step.fraction else 0.0
-
-
-def _funnel_said(funnel: Funnel) -> str:
-    parts = (f"{step.said}, {step.drop}" if step.drop else step.said for step in funnel.steps)
-    return "; ".join((f"{funnel.title}, {funnel.unit}", *parts))
-
-
-# --- graphs ------------------------------------------------------------------------------------------------------
-
-_SPOT_HEIGHT, _SPOT_SIDES, _WIDEST_SPOT = 42.0, 20.0, 150.0
-_LEAST_BETWEEN = 34.0
-_THINNEST, _THICKEST, _PORT_GAP = 1.5, 11.0, 5.0
-_LOOP = 30.0
-_ARROW = 7.0
-_GRAPH_GAP = 14.0
-
-
-def graph(drawn: Graph) -> str:
-    """The graph for a page: in layers from left to right in a wide window, one below the other in a narrow one."""
-    return f'<div class="chart graph">{_graph_wide(drawn)}{_graph_narrow(drawn, NARROW)}</div>'
-
-
-def _graph_wide(graph: Graph) -> str:
-    """Layers from left to right; one below the other where they are too many to stand beside each other."""
-    stacks, chains = graphs.columns(graph)
-    widths = [max((_spot_width(graph, item[1]) for item in stack if item[0] == 0), default=0.0) for stack in stacks]
-    between = (WIDE.width - sum(widths)) / max(len(widths) - 1, 1)
-    if between < _LEAST_BETWEEN:
-        return _graph_narrow(graph, WIDE)
-    between = min(between, 190.0)
-    start = (WIDE.width - sum(widths) - between * (len(widths) - 1)) / 2
-    lefts = [start + sum(widths[:layer]) + layer * between for layer in range(len(widths))]
-    room = _room(graph, stacks, chains)
-    at = graphs.heights(graph, stacks, chains, room)
-    height = max(at[item] + room[item][1] for item in at)
-    ports = _ports(graph, chains, at)
-    ways: list[str] = []
-    labels: dict[int, list[tuple[float, str]]] = {}
-    for number, (way, chain) in enumerate(zip(graph.ways, chains, strict=True)):
-        if not chain:
-            ways.append(_loop(graph, way, lefts[graph.layers[way.source]], widths, at[0, way.source]))
-            continue
-        d, ends = "", []
-        for place, item in enumerate(chain):
-            layer = graph.layers[item[1]] if item[0] == 0 else item[1]
-            inset = (widths[layer] - _spot_width(graph, item[1])) / 2 if item[0] == 0 else 0.0
-            left, right = lefts[layer] + inset, lefts[layer] + widths[layer] - inset
-            y_in = ports.get((number, item, 0), at[item])
-            y_out = ports.get((number, item, 1), at[item])
-            if place == 0:
-                d, ends = f"M{_n(right)} {_n(y_out)}", [(right, y_out)]
-            else:
-                x0, y0 = ends[-1]
-                middle = (x0 + left) / 2
-                d += f"C{_n(middle)} {_n(y0)} {_n(middle)} {_n(y_in)} {_n(left)} {_n(y_in)}"
-                d += f"H{_n(right)}" if place < len(chain) - 1 else ""
-                ends += [(left, y_in), (right, y_in)]
-        back = graph.goes_back(way)
-        (x, y), away = (ends[0], 1) if back else (ends[-2], -1)
-        ways.append(_way(graph, way, d, _arrow(x, y, away, way)))
-        del labels
-        labels = {}
-    spots = [_spot(graph, node, lefts[graph.layers[node]] + widths[graph.layers[node]] / 2, at[0, node],
-                   _spot_height(graph, chains, node)) for node in range(len(graph.spots))]  # fmt: skip
-    return _sheet(WIDE.name, WIDE.width, height + 4, _graph_said(graph), [*ways, *spots])
-
-
-def _class(name: str, applies: bool) -> str:
-    return f' class="{name}"' if applies else ""
-
-
-def _width(text: str) -> float:
-    return cell_len(text) * _CELL
-
-
-def _n(number: float) -> str:
-    return f"{number + 0.0:.1f}".removesuffix(".0")
-
-
-def _e(text: str) -> str:
-    return escape(text, quote=True)

@@ -23,10 +23,23 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text as Line
 
-from userops.outputs import cells, charts
-from userops.outputs.plain import padded, wrapped
+from userops.outputs import cells, charts, funnels, graphs
+from userops.outputs.plain import arrow_lines, funnel_lines, padded, wrapped
 from userops.outputs.privacy import terminal_safe
-from userops.results import Block, ChartBlock, FactsBlock, HeatBlock, Kind, Lang, NotesBlock, Result, TableBlock, Text
+from userops.results import (
+    Block,
+    ChartBlock,
+    FactsBlock,
+    FunnelBlock,
+    GraphBlock,
+    HeatBlock,
+    Kind,
+    Lang,
+    NotesBlock,
+    Result,
+    TableBlock,
+    Text,
+)
 
 ACCENT = Style(color="#14a38f")
 DIM = Style(dim=True)
@@ -93,6 +106,10 @@ def _drawn(block: Block, lang: Lang, room: int, limit: int | None) -> Iterator[R
             yield from _heat(cells.heat(block, lang), lang, room)
         case ChartBlock():
             yield from _chart(charts.chart(block, lang), lang, room)
+        case FunnelBlock():
+            yield from _funnel(funnels.funnel(block, lang), lang, room)
+        case GraphBlock():
+            yield from _graph(graphs.graph(block, lang), lang)
         case FactsBlock():
             yield from _facts(block.facts, lang, room)
         case NotesBlock():
@@ -292,6 +309,34 @@ def _bar_paint(chart: charts.Chart) -> Paint:
         return line
 
     return paint
+
+
+def _funnel(funnel: funnels.Funnel, lang: Lang, room: int) -> Iterator[RenderableType]:
+    """A bar per step, beside its numbers or (where there is no room) below them; what was lost between two."""
+    yield Line.assemble((funnel.title, BOLD), (f"  {funnel.unit}", DIM))
+    drawn = list(funnel_lines(funnel, 0))
+    beside = _widest(*(head for head, _ in drawn)) + _GAP
+    width = min(room - beside, _WIDEST_CHART)
+    if width >= _widest(*(picture for _, picture in drawn), " " * _NARROWEST_CHART):
+        for head, picture in funnel_lines(funnel, width):
+            yield Line.assemble(head, " " * _GAP, (picture, ACCENT if head.strip() else DIM))
+    else:
+        for step in funnel.steps:
+            if step.drop:
+                yield Line(f"└ {step.drop}", style=DIM)
+            yield Line(f"{step.place}  {step.label}  {step.count}  {step.from_start}")
+            yield Line(cells.bar(step.fraction, min(room, _WIDEST_CHART)), style=ACCENT)
+    if not drawn:
+        yield Line(cells.NO_ROWS(lang), style=DIM)
+
+
+def _graph(graph: graphs.Graph, lang: Lang) -> Iterator[RenderableType]:
+    """The strongest ways below the node they leave."""
+    yield Line(graph.title, style=BOLD)
+    for name, numbers in arrow_lines(graph):
+        yield Line.assemble(name, numbers) if numbers else Line(name, style=ACCENT)
+    if not graph.ways:
+        yield Line(cells.NO_ROWS(lang), style=DIM)
 
 
 def _plot(chart: charts.Chart, room: int) -> Iterator[Line]:

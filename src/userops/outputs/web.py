@@ -15,12 +15,14 @@ from typing import Any
 from rich.cells import cell_len
 
 from userops import __version__
-from userops.outputs import cells, charts, svg
+from userops.outputs import cells, charts, funnels, graphs, svg, svg_funnel, svg_graph
 from userops.outputs.privacy import terminal_safe
 from userops.results import (
     Block,
     ChartBlock,
     FactsBlock,
+    FunnelBlock,
+    GraphBlock,
     HeatBlock,
     InputReport,
     Kind,
@@ -128,6 +130,18 @@ background:var(--card)}
 .userops .chart g.dense>rect{stroke:none;shape-rendering:crispEdges}
 .userops .chart g>rect:hover{fill-opacity:.8}
 .userops .chart text[class]{fill:var(--c);font-weight:600}
+.userops .chart text.name{fill:var(--ink);font-weight:600}
+.userops .funnel .slope{fill:rgb(var(--bar)/.13);stroke:none}
+.userops .funnel text.drop{font-weight:400;fill:var(--soft)}
+.userops .funnel g>rect{fill:var(--accent);stroke:none}
+.userops .funnel g>rect.track{fill:rgb(var(--bar)/.05)}
+.userops .graph .way path{fill:none;stroke:var(--c);stroke-opacity:.5;stroke-linecap:butt}
+.userops .graph .way path.head{fill:var(--c);stroke:none}
+.userops .graph .way:hover path{stroke-opacity:.9}
+.userops .graph .onward{--c:var(--accent)}.userops .graph .back{--c:var(--s2)}.userops .graph .out{--c:var(--s6)}
+.userops .graph g>rect{fill:var(--card);stroke:var(--soft);stroke-width:1}
+.userops .graph .end>rect{fill:var(--page)}
+.userops .graph text.share{fill:var(--ink);font-weight:400;stroke:var(--card);stroke-width:3.5;paint-order:stroke;stroke-linejoin:round}
 .userops .legend{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;margin:0 0 .6rem;font-size:.8125rem;color:var(--ink)}
 .userops .legend span{display:flex;align-items:center;gap:.4rem}
 .userops .legend svg{flex:none}
@@ -217,6 +231,10 @@ def _drawn(block: Block, lang: Lang, anchor: str) -> str:
             return _heat(cells.heat(block, lang), lang, anchor)
         case ChartBlock():
             return _chart(charts.chart(block, lang), lang, anchor)
+        case FunnelBlock():
+            return _funnel(funnels.funnel(block, lang), lang, anchor)
+        case GraphBlock():
+            return _graph(graphs.graph(block, lang), lang, anchor)
         case FactsBlock():
             return _facts(block.facts, lang)
         case NotesBlock():
@@ -301,6 +319,18 @@ def _chart(chart: charts.Chart, lang: Lang, anchor: str) -> str:
         return _section(chart.title, anchor, _soft(cells.NO_ROWS(lang)))
     after = _soft(cells.NOT_OVER(lang)) if chart.any_unfinished else ""
     return _section(chart.title, anchor, svg.figure(chart, lang) + after)
+
+
+def _funnel(funnel: funnels.Funnel, lang: Lang, anchor: str) -> str:
+    return _section(
+        funnel.title, anchor, svg_funnel.figure(funnel, lang) if funnel.steps else _soft(cells.NO_ROWS(lang))
+    )
+
+
+def _graph(graph: graphs.Graph, lang: Lang, anchor: str) -> str:
+    if not graph.ways:
+        return _section(graph.title, anchor, _soft(cells.NO_ROWS(lang)))
+    return _section(graph.title, anchor, svg_graph.figure(graph) + _soft(graphs.READ(lang)))
 
 
 def _notes(block: NotesBlock, lang: Lang) -> str:

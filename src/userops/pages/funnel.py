@@ -275,25 +275,27 @@ def duration(seconds: float) -> str:
 
 
 def _drawn(story: Story, whole: pl.DataFrame, rows: pl.DataFrame) -> list[FunnelBlock]:
-    """The funnel of mature entries, drawn: one, or one for each of few values of ``by``."""
-    by, steps = story.settings.by, len(story.names)
-    if not whole["mature_users"][0]:
+    """The funnel of mature entries, drawn: one, or one for each of few values of ``by``; none where none is mature."""
+    by, steps, as_of = story.settings.by, len(story.names), story.found.as_of
+    if not whole["mature_users"][0] or (by is not None and rows.height > MOST_DRAWN * steps):
         return []
-    if by is None or rows.is_empty():
-        as_of = story.found.as_of
-        return [_funnel(story, whole, Text(f"Funnel as of {as_of}", f"漏斗(截至 {as_of})"))]
-    if rows.height > MOST_DRAWN * steps:
-        return []
-    parts = [rows.slice(start, steps) for start in range(0, rows.height, steps)]
-    return [_funnel(story, part, _value(part[by][0], f"{by}: ")) for part in parts]
+    if by is None:
+        parts = [(Text(f"Funnel as of {as_of}", f"漏斗(截至 {as_of})"), whole)]
+    else:
+        slices = [rows.slice(start, steps) for start in range(0, rows.height, steps)]
+        parts = [(_value(part[by][0], f"{by}: "), part) for part in slices]
+    what = unit(story)
+    counted = Text(f"{what.en}, mature", f"{what.zh}(成熟)") if _any_fresh(whole) else what
+    names = [Text(name, name) for name in story.names]
+    return [
+        FunnelBlock(title, counted, tuple(zip(names, part["mature_users"].to_list(), strict=True)))
+        for title, part in parts
+    ]
 
 
-def _funnel(story: Story, rows: pl.DataFrame, title: Text) -> FunnelBlock:
-    fresh, what = (rows["users"] != rows["mature_users"]).any(), unit(story)
-    counted = Text(f"{what.en}, mature", f"{what.zh}(成熟)") if fresh else what
-    counts = rows["mature_users"].to_list()
-    names = [Text(str(name), str(name)) for name in rows["event"]]
-    return FunnelBlock(title, counted, tuple(zip(names, counts, strict=True)))
+def _any_fresh(whole: pl.DataFrame) -> bool:
+    """True where some entries are not mature yet."""
+    return bool((whole["users"] != whole["mature_users"]).any())
 
 
 def _value(value: Any, before: str = "") -> Text:
@@ -309,7 +311,7 @@ def _steps(story: Story, whole: pl.DataFrame) -> TableBlock:
         for name, seconds in times.items()
     )
     title = Text(f"Steps as of {story.found.as_of}", f"各步骤(截至 {story.found.as_of})")
-    fresh = [Column("users", unit(story), "count")] if (whole["users"] != whole["mature_users"]).any() else []
+    fresh = [Column("users", unit(story), "count")] if _any_fresh(whole) else []
     counted = Text("Mature", "成熟") if fresh else unit(story)
     columns = (
         Column("step", Text("Step", "步骤"), "count"),

@@ -121,7 +121,8 @@ def views(
         blocks.append(_sessions(story, tables["sessions"]))
     else:
         drawn = graph(tables["transitions"], MOST_DRAWN)
-        shown = [drawn, _parted(story, tables)] if story.by else [drawn, _grid(tables), _events(tables["events"])]
+        parts: list[Block] = [_parted(story, tables)] if story.by else [_grid(tables), _events(tables["events"])]
+        shown = [drawn, *parts]
         steps = [] if story.by else [_matrix(tables["step_matrix"])]
         blocks += [*steps, *shown] if story.settings.show == "step_matrix" else [_transitions(story, tables), *shown]
         blocks += _compared(tables)
