@@ -215,6 +215,21 @@ def test_r14_brackets_are_apart_and_day_0_is_alone(userops: Userops) -> None:
     assert [row["users"] for row in alone["rows"]] == [1, 0]
 
 
+def test_a_bracket_may_begin_with_period_0(userops: Userops) -> None:
+    rows = ["a,open,2024-01-01", "b,open,2024-01-01", "b,open,2024-01-03", "b,open,2024-01-06", "z,open,2024-03-01"]
+    for more in ([], ["--day-zero", "start", "--cohort-by", "month"]):  # visits, and members with their returns
+        answer = ask(userops, rows, "--brackets", "0-3,4-7", "--until", "2024-01-01", *more)
+        assert [(row["period"], row["users"]) for row in answer["rows"]] == [("0-3", 2), ("4-7", 1)]
+
+
+@pytest.mark.parametrize("options", [[], ["--clock", "elapsed"], ["--by", "channel"]])
+def test_repeated_order_ids_stop_and_ask(userops: Userops, options: list[str]) -> None:
+    lines = ["user_id,order_id,ordered_at,amount,channel", *["a,1,2024-01-01,5,x"] * 2]
+    Path("orders.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    ran = userops("retention", "orders.csv", *options)
+    assert (ran.code, "repeat an order_id" in ran.err) == (3, True)
+
+
 @pytest.mark.parametrize(("compat", "day_0"), [("posthog", 1), ("sensors", 1), ("mixpanel", 0)])
 def test_r15_whether_the_start_is_its_own_return(userops: Userops, compat: str, day_0: int) -> None:
     answer = ask(userops, ["a,open,2024-01-01", "z,open,2024-03-01"], "--compat", compat, "--days", "0",
@@ -277,7 +292,8 @@ def brute(log: list[tuple[str, str, datetime]], zone: str, last: int, s: dict[st
     end = datetime.combine(as_of + timedelta(days=1), datetime.min.time(), tz)
     later = s.get("day_zero") == "later" or s.get("start") != s.get("back")
     width = {"day": 1, "week": 7, "month": 30}[period] * timedelta(days=1)
-    buckets = [(0, 0), *s["brackets"]] if s.get("brackets") else [(n, n) for n in range(last + 1)]
+    ranges = s.get("brackets") or tuple((n, n) for n in range(last + 1))
+    buckets = ranges if ranges[0][0] == 0 else ((0, 0), *ranges)
     cells: dict[tuple[str, Any], list[int]] = defaultdict(lambda: [0, 0, 0])
     for user in {user for user, _, _ in log}:
         mine = sorted(time for who, event, time in log if who == user and s.get("start") in (None, event))
@@ -337,7 +353,7 @@ def random_settings(draw: random.Random) -> dict[str, Any]:
     for name, choices in {
         "cohort_by": ["day", "week", "month"], "clock": ["elapsed", "elapsed-hour"], "cohort": ["recurring"],
         "mode": ["on-or-after"], "day_zero": ["later"], "week_start": ["sunday"], "start": ["a"], "back": ["b"],
-        "brackets": [((1, 2), (3, 6))],
+        "brackets": [((1, 2), (3, 6)), ((0, 2), (4, 6))],
     }.items():  # fmt: skip
         if draw.random() < 0.35:
             settings[name] = draw.choice(choices)

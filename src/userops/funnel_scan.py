@@ -5,10 +5,9 @@ The reduce of :mod:`userops.funnel`; the chains themselves are found by :mod:`us
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 
 import polars as pl
 
@@ -98,7 +97,7 @@ class Scan:
     def last_mature(self, as_of: date) -> int | None:
         """The last instant at which an entry is mature; None: all are."""
         length = window(self.rules.within)
-        return None if length is None else _end(as_of, self.rules.settings.tz) - length - 1
+        return None if length is None else periods.end_instant(as_of, self.rules.settings.tz) - length - 1
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 
@@ -249,9 +248,3 @@ def _in_sessions(rows: pl.LazyFrame) -> pl.LazyFrame:
     ordered = rows.with_columns(key.alias(_SESSION)).sort(_SESSION)
     begins = (pl.col(_SESSION).diff() > tables.SESSION_GAP).fill_null(value=True)
     return ordered.with_columns(pl.when(begins).then(_SESSION).forward_fill().alias(_SESSION))
-
-
-def _end(as_of: date, tz: str) -> int:
-    """The end of a day in a zone, microseconds since 1970 in UTC."""
-    end = periods.end_of(as_of).replace(tzinfo=zoneinfo.ZoneInfo(tz)).astimezone(UTC)
-    return round((end - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()) * SECOND

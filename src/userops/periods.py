@@ -60,6 +60,12 @@ def end_of(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), datetime.min.time())
 
 
+def end_instant(day: date, zone: str) -> int:
+    """The first moment after a day of ``zone``, in microseconds since 1970 in UTC."""
+    end = end_of(day).replace(tzinfo=zoneinfo.ZoneInfo(zone)).astimezone(UTC)
+    return round((end - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()) * 1_000_000
+
+
 def skips_times(zone: str) -> bool:
     """Whether the clocks of ``zone`` ever went forward, so that some wall clock times never were."""
     return _last_skip(zone) is not None

@@ -13,10 +13,9 @@ Definitions (docs/methods.md has the formulas and sources):
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -115,6 +114,13 @@ class Settings:
         """Columns that are needed beside the usual ones."""
         cohort = [] if self.cohort_by in (None, *GRAINS) else [str(self.cohort_by)]
         return [*([self.by] if self.by else []), *cohort, *(["amount"] if self.value else [])]
+
+    @property
+    def ranges(self) -> tuple[tuple[int, int], ...] | None:
+        """The brackets that are reported: those asked for, and period 0 by itself unless one begins with it."""
+        if self.brackets is None or self.brackets[0][0] == 0:
+            return self.brackets
+        return ((0, 0), *self.brackets)
 
     @property
     def preset(self) -> Preset | None:
@@ -261,8 +267,8 @@ def _of_visits(table: frames.Table, rules: Rules, partitions: int | None) -> Cou
     rows = seen.rows.lazy()
     starts = rows.filter(pl.col("period") == pl.col("first")).group_by(cohort).agg(pl.col("users").sum())
     counts = rows.filter(pl.col("next").is_null()) if rules.mode == "on-or-after" and not settings.brackets else rows
-    if settings.brackets:
-        found = counts.select("who", cohort, "users", offset=_bracket(offset, settings.brackets))
+    if settings.ranges:
+        found = counts.select("who", cohort, "users", offset=_bracket(offset, settings.ranges))
         counts = found.filter(pl.col("offset").is_not_null()).unique(["who", "offset"])
         hits = counts.group_by("cohort", "offset").agg(pl.col("users").sum())
     else:
@@ -273,13 +279,12 @@ def _of_visits(table: frames.Table, rules: Rules, partitions: int | None) -> Cou
     return Counted(seen.books, seen.as_of, members, returned, int(inside["users"].sum()), seen.totals)
 
 
-def _bracket(offset: pl.Expr, brackets: Sequence[tuple[int, int]]) -> pl.Expr:
-    """The number of the bracket an offset lies in, counted from 1; 0 is period 0 by itself; else null."""
-    number: Any = pl.when(offset == 0).then(pl.lit(0, pl.Int64))
-    for place, (first, last) in enumerate(brackets, 1):
-        number = number.when(offset.is_between(first, last)).then(pl.lit(place, pl.Int64))
-    found: pl.Expr = number
-    return found
+def _bracket(offset: pl.Expr, ranges: Sequence[tuple[int, int]]) -> pl.Expr:
+    """The place of the range an offset lies in; null where it lies in none."""
+    return pl.coalesce(
+        pl.when(offset.is_between(first, last)).then(pl.lit(place, pl.Int64))
+        for place, (first, last) in enumerate(ranges)
+    )
 
 
 def _of_members(table: frames.Table, rules: Rules, users: pl.DataFrame | None, partitions: int | None) -> Counted:
@@ -287,10 +292,7 @@ def _of_members(table: frames.Table, rules: Rules, users: pl.DataFrame | None, p
     settings = rules.settings
     partitions = partitions or partition.count_for(table.size, at_once=ROWS_AT_ONCE)
     partitions = 1 if rules.signed_up else partitions  # who only signed up has no row to be dealt by
-    first = {"account": account.reduce(table), "acts": visits.count_acts(table)}
-    small = partition.run(table.rows, first, what=table.name)
-    books = account.Account(small["account"], table)
-    books.require_rows()
+    books, small = visits.opened(table)
     as_of = settings.as_of or account.latest_day(books)
     grouped = [settings.by] if settings.by else []
     members = _Members(table, rules, users, as_of)
@@ -332,8 +334,8 @@ class _Members:
         after = (pl.col("seen") > pl.col("start")) | (pl.col("offset") > 0) if rules.later else pl.lit(value=True)
         hits = joined.filter(pl.col("offset") >= 0, after)
         who = ["user", "anchor", *self._keys]
-        if settings.brackets:
-            hits = hits.with_columns(offset=_bracket(pl.col("offset"), settings.brackets))
+        if settings.ranges:
+            hits = hits.with_columns(offset=_bracket(pl.col("offset"), settings.ranges))
             hits = hits.filter(pl.col("offset").is_not_null()).group_by(*who, "offset").agg()
         elif rules.mode == "on-or-after":
             hits = hits.group_by(*who).agg(pl.col("offset").max())
@@ -378,7 +380,7 @@ class _Members:
         reach = periods.last_complete(self.as_of, rules.period, rules.week_start) - anchor
         if rules.elapsed:
             anchor = _floored(pl.col("instant"), rules)
-            reach = (_end(self.as_of, settings.tz) - anchor) // WIDTH[rules.period] - 1
+            reach = (periods.end_instant(self.as_of, settings.tz) - anchor) // WIDTH[rules.period] - 1
         members = starts.with_columns(
             cohort=periods.index(pl.col("day"), grain, rules.week_start), anchor=anchor, start="instant", reach=reach
         )
@@ -455,12 +457,6 @@ def with_sign_ups(starts: pl.LazyFrame, users: pl.DataFrame, table: frames.Table
 
 def _floored(instant: pl.Expr, rules: Rules) -> pl.Expr:
     return instant // HOUR * HOUR if rules.clock == "elapsed-hour" else instant
-
-
-def _end(as_of: date, tz: str) -> int:
-    """The end of a day in a zone, microseconds since 1970 in UTC."""
-    end = periods.end_of(as_of).replace(tzinfo=zoneinfo.ZoneInfo(tz)).astimezone(UTC)
-    return round((end - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()) * 1_000_000
 
 
 def _reported(cohort: pl.Expr, rules: Rules) -> pl.Expr:
@@ -544,9 +540,8 @@ class Story:
         settings = self.settings
         if settings.days is not None:
             return [Bucket(str(day), day, day) for day in settings.days]
-        if settings.brackets is not None:
-            ranges = [Bucket(f"{a}-{b}" if b > a else str(a), a, b) for a, b in settings.brackets]
-            return ranges if settings.brackets[0][0] == 0 else [Bucket("0", 0, 0), *ranges]
+        if settings.ranges is not None:
+            return [Bucket(f"{a}-{b}" if b > a else str(a), a, b) for a, b in settings.ranges]
         last = settings.periods
         if last is None:
             reached = self.counted.members.filter(_reported(pl.col("cohort"), self.rules))["reach"].max()
@@ -589,10 +584,7 @@ class Story:
         )
         hits = self.counted.hits.lazy().filter(reported)
         if self.settings.brackets is not None:
-            shift = (
-                0 if self.settings.brackets[0][0] else 1
-            )  # number 0 is period 0 by itself, unless a bracket begins so
-            hits = hits.with_columns(bucket=pl.col("offset") - shift).join(buckets.lazy(), on="bucket")
+            hits = hits.rename({"offset": "bucket"}).join(buckets.lazy(), on="bucket")
         elif self.rules.mode == "on-or-after":
             hits = hits.join(buckets.lazy(), how="cross").filter(pl.col("offset") >= pl.col("from"))
         else:

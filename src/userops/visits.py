@@ -123,16 +123,7 @@ def visits(
     plain = by is None and users is None and grain != "day"
 
     def run(of_visits: partition.Reduce) -> tuple[account.Account, dict[str, pl.DataFrame]]:
-        common = {"account": account.reduce(table), "acts": count_acts(table)}
-        reduces = {"visits": of_visits, **common, **(beside or {})}
-        if isinstance(table, frames.Orders) and table.has_order_id and not table.grain_known:
-            reduces["order_ids"] = account.sampled_order_ids(table)
-        small = partition.run(table.rows, reduces, what=table.name, partitions=partitions)
-        books = account.Account(small.pop("account"), table)
-        books.require_rows()
-        if isinstance(table, frames.Orders) and "order_ids" in small:
-            account.refuse_repeated_order_ids(table, books.rows_used, small.pop("order_ids")["id"])
-        return books, small
+        return opened(table, {"visits": of_visits, **(beside or {})}, partitions=partitions)
 
     rows: pl.LazyFrame | None = None
     if plain:
@@ -149,6 +140,24 @@ def visits(
         rows = rows.with_columns(first=pl.min_horizontal("first", "signed_up")).drop("signed_up")
     as_of = as_of or account.latest_day(books)
     return Visits(rows.collect(), books, as_of, grain, week_start, small)
+
+
+def opened(
+    table: frames.Table, beside: Mapping[str, partition.Reduce] | None = None, *, partitions: int = 1
+) -> tuple[account.Account, dict[str, pl.DataFrame]]:
+    """The books of a table, and from the same scan ``acts`` (:func:`count_acts`) and the tables of ``beside``.
+
+    Raises InputError when no row counts, and when order ids repeat without a reason.
+    """
+    reduces = {"account": account.reduce(table), "acts": count_acts(table), **(beside or {})}
+    if isinstance(table, frames.Orders) and table.has_order_id and not table.grain_known:
+        reduces["order_ids"] = account.sampled_order_ids(table)
+    small = partition.run(table.rows, reduces, what=table.name, partitions=partitions)
+    books = account.Account(small.pop("account"), table)
+    books.require_rows()
+    if isinstance(table, frames.Orders) and "order_ids" in small:
+        account.refuse_repeated_order_ids(table, books.rows_used, small.pop("order_ids")["id"])
+    return books, small
 
 
 def count_acts(table: frames.Table) -> partition.Reduce:
