@@ -80,8 +80,7 @@ class Settings:
             raise UsageError.bad_value("--confidence", self.confidence, "a share from 0.5 to below 1, such as 0.95")
         if self.by in RESERVED:
             raise UsageError.bad_value("--by", self.by, "a column that goes by none of the names of the result")
-        if self.since and self.until and self.since > self.until:
-            raise UsageError.bad_value("--since", self.since, f"a day not after --until {self.until}")
+        periods.require_order(self.since, self.until)
 
     @property
     def activation_days(self) -> int:

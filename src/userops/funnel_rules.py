@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from userops import chains, frames
+from userops import chains, frames, periods
 from userops.chains import Order
 from userops.errors import UsageError
 from userops.periods import Grain, WeekStart
@@ -101,8 +101,7 @@ class Settings:
             raise UsageError.bad_value("--confidence", self.confidence, "a share from 0.5 to below 1, such as 0.95")
         if self.by in RESERVED:
             raise UsageError.bad_value("--by", self.by, "a column that goes by none of the names of the result")
-        if self.since and self.until and self.since > self.until:
-            raise UsageError.bad_value("--since", self.since, f"a day not after --until {self.until}")
+        periods.require_order(self.since, self.until)
         named = {event for step in self.steps for event in ((step,) if isinstance(step, str) else step.events)}
         for event in self.exclude:
             if event in named:

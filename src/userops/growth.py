@@ -49,8 +49,7 @@ class Settings:
     def __post_init__(self) -> None:
         if self.by in RESERVED:
             raise UsageError.bad_value("--by", self.by, "a column that goes by none of the names of the result")
-        if self.since and self.until and self.since > self.until:
-            raise UsageError.bad_value("--since", self.since, f"a day not after --until {self.until}")
+        periods.require_order(self.since, self.until)
 
 
 def analyse(

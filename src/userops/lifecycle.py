@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from userops import account, frames, money, partition, stats, tables, visits
+from userops import account, frames, money, partition, periods, stats, tables, visits
 from userops.errors import UsageError
 from userops.pages import lifecycle as page
 from userops.periods import epoch_day
@@ -100,8 +100,7 @@ class Settings:
     def __post_init__(self) -> None:
         if self.by in RESERVED:
             raise UsageError.bad_value("--by", self.by, "a column that goes by none of the names of the result")
-        if self.since and self.until and self.since > self.until:
-            raise UsageError.bad_value("--since", self.since, f"a day not after --until {self.until}")
+        periods.require_order(self.since, self.until)
         if self.transitions_from and (self.by or self.per_user):
             other = "--by" if self.by else "--per-user"
             raise UsageError.conflict("--transitions-from", other, "run them one after the other")

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from userops import account, frames, money, partition, stats, tables
+from userops import account, frames, money, partition, periods, stats, tables
 from userops.errors import InputError, UsageError
 from userops.models import customer_value
 from userops.models.customer_value import Future, Outlook, Score, Spent
@@ -114,8 +114,7 @@ class Settings:
             raise UsageError.bad_value("--days", ",".join(map(str, self.days)), "ascending days, such as 7,30,90")
         if self.by in RESERVED:
             raise UsageError.bad_value("--by", self.by, "a column that goes by none of the names of the result")
-        if self.since and self.until and self.since > self.until:
-            raise UsageError.bad_value("--since", self.since, f"a day not after --until {self.until}")
+        periods.require_order(self.since, self.until)
         if self.realised and (self.per_user or self.by):
             raise UsageError.conflict("--realised", "--per-user" if self.per_user else "--by", "it has rows of cohorts")
 

@@ -87,8 +87,7 @@ class Settings:
             raise UsageError.bad_value("--by", self.by, "a column that goes by none of the names of the result")
         if self.by and self.show == "sessions":
             raise UsageError.conflict("--by", "--sessions", "the sessions are listed one by one")
-        if self.since and self.until and self.since > self.until:
-            raise UsageError.bad_value("--since", self.since, f"a day not after --until {self.until}")
+        periods.require_order(self.since, self.until)
 
     @property
     def columns(self) -> list[str]:

@@ -97,6 +97,12 @@ def parse_day(text: str | None, option: str, zone: str) -> date | None:
     raise UsageError.bad_value(option, text, "a day such as 2026-11-30, today or yesterday")
 
 
+def require_order(since: date | None, until: date | None) -> None:
+    """UsageError where a reporting window ends before it begins."""
+    if since and until and since > until:
+        raise UsageError.bad_value("--since", since, f"a day not after --until {until}")
+
+
 MICROSECONDS_A_DAY = 86_400_000_000
 """Wall-clock days are always this long: daylight saving was dealt with when the times were read."""
 

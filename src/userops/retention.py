@@ -106,8 +106,7 @@ class Settings:
                 raise UsageError.bad_value(option, column, "a column that goes by none of the names of the result")
         if self.by is not None and self.by == self.cohort_by:
             raise UsageError.conflict("--by", "--cohort-by", "one of them is enough for a column")
-        if self.since and self.until and self.since > self.until:
-            raise UsageError.bad_value("--since", self.since, f"a day not after --until {self.until}")
+        periods.require_order(self.since, self.until)
 
     @property
     def columns(self) -> list[str]:

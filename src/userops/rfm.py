@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from userops import account, frames, grids, money, partition, stats, tables
+from userops import account, frames, grids, money, partition, periods, stats, tables
 from userops.errors import UsageError
 from userops.pages import rfm as page
 from userops.periods import end_of_day, epoch_day, start_of_day
@@ -105,8 +105,7 @@ class Settings:
             raise UsageError.bad_value("--cuts", "cuts out of order", "ascending numbers, as --save-cuts writes them")
         if self.by in RESERVED:
             raise UsageError.bad_value("--by", self.by, "a column that goes by none of the names of the result")
-        if self.since and self.until and self.since > self.until:
-            raise UsageError.bad_value("--since", self.since, f"a day not after --until {self.until}")
+        periods.require_order(self.since, self.until)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

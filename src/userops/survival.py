@@ -20,7 +20,7 @@ from typing import Any
 
 import polars as pl
 
-from userops import account, frames, partition, tables
+from userops import account, frames, partition, periods, tables
 from userops.errors import InputError, UsageError
 from userops.models import kaplan_meier
 from userops.models.likelihood import Fit
@@ -68,8 +68,7 @@ class Settings:
     def __post_init__(self) -> None:
         if self.by in RESERVED:
             raise UsageError.bad_value("--by", self.by, "a column that goes by none of the names of the result")
-        if self.since and self.until and self.since > self.until:
-            raise UsageError.bad_value("--since", self.since, f"a day not after --until {self.until}")
+        periods.require_order(self.since, self.until)
         if self.horizon is not None and not 1 <= self.horizon <= LONGEST:
             raise UsageError.bad_value("--horizon", self.horizon, f"a whole number of periods from 1 to {LONGEST}")
         if not 0.5 <= self.confidence < 1:
