@@ -165,6 +165,28 @@ def _activity(table: Any) -> Answer:
     return [[str(day), *counts] for day, *counts in rows]
 
 
+def _check_up(table: Any) -> Answer:
+    """The event tables of a check-up: names, hours, user-days with events and steps, new users, newcomers who stay."""
+    import polars as pl
+
+    from userops import goals, measures
+
+    business = goals.Business(steps=STEPS, activation_event=STEPS[-1])
+    found = measures.measure(measures.Given(events=table), business, measures.Settings())
+    assert found.days is not None
+    assert found.newcomers is not None
+    days = found.days.of(None).filter(pl.col("users") > 0)
+    events = sorted(name for name in days.columns if name.startswith("did "))
+    newcomers = found.newcomers.of(None).filter(pl.col("newcomers") > 0)
+    return {
+        "rows": found.books["events"].rows_used,
+        "days": [list(row) for row in days.select("day", "users", *events).iter_rows()],
+        "steps": [list(row) for row in days.select("day", *(f"both {step}" for step in STEPS[1:])).iter_rows()],
+        "new": [list(row) for row in days.filter(pl.col("new") > 0).select("day", "new").iter_rows()],
+        "stay": [list(row) for row in newcomers.select("day", "newcomers", "activated", "d1", "d7", "d30").iter_rows()],
+    }
+
+
 # --- DuckDB -------------------------------------------------------------------------------------------------------
 
 USERS = """
@@ -351,6 +373,39 @@ moves AS (SELECT u, CASE WHEN pause <= 1800000000 THEN before ELSE '(start)' END
 SELECT source, target, count(*) AS transitions, count(DISTINCT u) AS users FROM moves GROUP BY ALL ORDER BY ALL"""
 
 
+MASKED_DAYS = """
+WITH d AS (SELECT hash(user_id) AS u, {day} AS d, bit_or(1::BIGINT << substr(event, 7)::INT) AS m FROM {source} GROUP BY 1, 2)"""
+"""Users and days with a bit per event; the names of the events of the benchmark end in their number."""
+
+CHECK_UP = (
+    """SELECT sum(n)::BIGINT FROM (
+        SELECT epoch_us(time) // 3600000000 AS hour, hash(user_id) IN ({nobody}) AS rejected, count(*) AS n, min(time), max(time)
+        FROM {source} GROUP BY 1, 2) WHERE NOT rejected""",
+    MASKED_DAYS + " SELECT d::INT, count(*), " + ", ".join(f"sum((m >> {n}) & 1)::BIGINT" for n in range(20))
+    + " FROM d WHERE u NOT IN ({nobody}) GROUP BY d ORDER BY d",
+    MASKED_DAYS + " SELECT d::INT, " + ", ".join(f"count(*) FILTER ((m >> {n}) & 3 = 3)" for n in range(3))
+    + " FROM d WHERE u NOT IN ({nobody}) GROUP BY d ORDER BY d",
+    """SELECT d::INT, count(*) FROM (SELECT hash(user_id) AS u, min({day}) AS d FROM {source} GROUP BY 1)
+       WHERE u NOT IN ({nobody}) GROUP BY d ORDER BY d""",
+    MASKED_DAYS + """, s AS (SELECT u, d, m, min(d) OVER (PARTITION BY u) AS s FROM d),
+    p AS (SELECT u, s, bool_or((m >> 3) & 1 = 1 AND d - s <= 7) AS a, bool_or(d - s = 1) AS d1, bool_or(d - s = 7) AS d7,
+                 bool_or(d - s = 30) AS d30 FROM s GROUP BY u, s)
+    SELECT s::INT, count(*), count(*) FILTER (a), count(*) FILTER (d1), count(*) FILTER (d7), count(*) FILTER (d30)
+    FROM p WHERE u NOT IN ({nobody}) GROUP BY s ORDER BY s""",
+)  # fmt: skip
+"""The same tables by five queries, one after the other: rows by hour, events and steps by user-day, new users, who stays."""
+
+
+def _check_up_sql(file: str) -> list[str]:
+    return [_periods_sql(query)(file)[0] for query in CHECK_UP]
+
+
+def _read_check_up(answers: list[list[list[Any]]]) -> Answer:
+    names = ("days", "steps", "new", "stay")
+    tables = {name: [list(row) for row in rows] for name, rows in zip(names, answers[1:], strict=True)}
+    return {"rows": answers[0][0][0], **tables}
+
+
 def _window_funnel(file: str, threads: int) -> Callable[[], Answer]:
     import chdb
 
@@ -486,6 +541,10 @@ WORKLOADS = (
     Workload(
         "paths", "sessions and transitions, with users", "events",
         (Side("userops", call=_of_events(_paths)), Side("DuckDB", call=_duck(_periods_sql(PATHS), _rows))),
+    ),
+    Workload(
+        "check-up", "the event tables of a check-up, in one shared pass; DuckDB's five queries", "events",
+        (Side("userops", call=_of_events(_check_up)), Side("DuckDB", call=_duck(_check_up_sql, _read_check_up))),
     ),
     _start("userops --version"), _start("userops --help"), _start("userops rfm --help"),
 )  # fmt: skip

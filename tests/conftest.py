@@ -33,13 +33,18 @@ def signals_as_usual() -> None:
 
 @pytest.fixture(autouse=True)
 def quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting, colour or width of the caller's terminal reaches a test."""
+    """No setting, colour or width of the caller's terminal reaches a test.
+
+    Where a test asks for colours, they are true colours: Rich keeps the code of a style as it was first written in a
+    process, so another depth in one test would show in the next.
+    """
     for name in list(os.environ):
         if name.startswith("USEROPS_") and name not in ("USEROPS_SHARED", "USEROPS_UPDATE_GOLDEN"):
             monkeypatch.delenv(name)
     for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS", "PYTEST_ADDOPTS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLORTERM", "truecolor")
 
 
 @pytest.fixture(scope="session")

@@ -43,3 +43,15 @@ def test_a_wrong_answer_stops_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     file = run.generated(10_000, "csv", str(tmp_path))
     with pytest.raises(SystemExit, match="answers otherwise"):
         run.measure(replace(workload, same=lambda ours, theirs: ours[0] == theirs[0] + 1), file, runs=1, threads=1)
+
+
+@pytest.mark.slow
+def test_models_beside_lifetimes() -> None:
+    """Both fit the same parameters (it stops where they do not), and the table is told."""
+    pytest.importorskip("lifetimes")
+    program = str(ROOT / "bench" / "ltv.py")
+    done = subprocess.run(
+        [sys.executable, program, "--customers", "2357", "--runs", "1"], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "| 2,357 |" in done.stdout

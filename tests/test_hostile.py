@@ -250,7 +250,7 @@ def test_a_place_without_a_file_is_refused(tmp_path: Path) -> None:
         "/dev/null",
         "/dev/zero",
     ]
-    assert trouble((tmp_path / place for place in places), codes=[3]) == []
+    assert trouble((tmp_path / place for place in places), ["rfm"], codes=[3]) == []
     assert userops("rfm", "", temporary=tmp_path).code == 2
 
 
@@ -293,7 +293,7 @@ def test_times_beyond_all_calendars_are_counted_as_unreadable(tmp_path: Path) ->
         run = per_user(file)
         assert (file.name, [row["user_id"] for row in _rows(run)]) == (file.name, ["u1", "u2"])
         assert "1 × time cannot be read" in run.err
-        assert trouble([file]) == []
+        assert trouble([file], ["inspect"]) == []
 
 
 # --- read without complaint elsewhere, and wrongly -------------------------------------------------------------------

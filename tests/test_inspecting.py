@@ -70,6 +70,21 @@ def test_events_and_users_are_looked_at_by_kind(inspect: Inspect) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "kind", "users"),
+    [
+        ("date,channel,spend\n2026-01-01,ads,5\n", "costs", None),
+        ("referrer_id,invited_at,user_id\nu1,2026-01-01,\nu1,2026-01-01,u2\n", "referrals", 1),
+        ("user_id,time,score,text\nu1,2026-01-01,9,fine\n,2026-01-01,3,\n", "feedback", 1),
+    ],
+)
+def test_what_stands_beside_events_and_orders(inspect: Inspect, text: str, kind: str, users: int | None) -> None:
+    found = inspect(text)
+    assert (found.summary["kind"], found.summary["users"]) == (kind, users)
+    assert (found.summary["first"], found.provenance.warnings) == ("2026-01-01T00:00:00", ())
+    assert found.provenance.inputs[0].rows_used == found.summary["rows"]
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("a,b\n1,2\n", "no column names a user"),

@@ -330,6 +330,7 @@ def packed(write: Callable[[io.BytesIO], object]) -> bytes:
         ("parquet", gzip.compress(packed(frame().write_parquet))),
         ("ndjson", gzip.compress(frame().write_ndjson().encode())),
     ],
+    ids=["parquet", "arrow", "arrow stream", "ndjson", "json", "xlsx", "parquet in gzip", "ndjson in gzip"],
 )
 def test_a_format_is_known_by_its_content(opening: Open, name: str, form: str, content: bytes) -> None:
     table = opening(content, name)

@@ -16,12 +16,12 @@ import polars as pl
 import pytest
 
 from conftest import Ran
-from userops import frames, ltv
+from userops import frames, ltv, ltv_backtest, ltv_customers
 from userops.cli_support import schemas
 from userops.errors import UsageError
 from userops.models import customer_value
 from userops.models.bg_nbd import BgNbd
-from userops.models.gamma_gamma import GammaGamma
+from userops.models.gamma_gamma import GammaGamma, Spending
 from userops.models.histories import Histories
 
 Userops = Callable[..., Ran]
@@ -300,7 +300,7 @@ def test_auto_chooses_what_predicted_the_past_best() -> None:
     summary = result.summary
     deviance = {candidate["model"]: candidate["deviance"] for candidate in summary["candidates"]}
     assert set(deviance) == {"nbd", "bg-nbd", "mbg-nbd", "pareto-nbd"}
-    assert deviance[summary["model"]] <= min(deviance.values()) * (1 + ltv.AS_GOOD)
+    assert deviance[summary["model"]] <= min(deviance.values()) * (1 + ltv_backtest.AS_GOOD)
     assert summary["model"] != "nbd" and summary["dropout_identified"]
     backtest = summary["backtest"]
     assert len(backtest["origins"]) > 1 and backtest["origins"] == sorted(backtest["origins"], reverse=True)
@@ -337,12 +337,19 @@ def test_the_backtest_sees_only_what_was_known() -> None:
 
 def test_many_customers_are_chosen_from_by_share(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = shopping(500, 8)
-    monkeypatch.setattr(ltv, "CHOOSE_FROM", 200)
-    monkeypatch.setattr(ltv, "PARETO_FROM", 200)
+    monkeypatch.setattr(ltv_customers, "CHOOSE_FROM", 200)
+    monkeypatch.setattr(ltv_customers, "SOME", 1)  # counted one by one
     result = ltv.analyse(frame, model="pareto-nbd")
     assert 100 < result.summary["backtest"]["users"] < 250
     assert any("1 in 3" in warning.en for warning in result.provenance.warnings)
-    of_all = ltv.Groups.of(ltv._at(ltv.counted(frames.orders(frame), ltv.Settings(), 1).users, 19_000 + 900, ""), 1)
+    window = ltv.Settings(until=date(2023, 3, 31), model="nbd")
+    born = frame.group_by("user_id").agg(pl.col("ordered_at").min()).filter(pl.col("ordered_at") <= date(2023, 3, 31))
+    part = ltv.counted(frames.orders(frame), window, 1)
+    assert part.one_in == 2 and part.users.height == born.height < 400  # by those in the window, not by all
+    assert part.then["user"].to_list() == part.users.filter(pl.col("user") % 2 == 0)["user"].to_list()
+    of_all = ltv.Groups.of(
+        ltv.at_end_of(ltv.counted(frames.orders(frame), ltv.Settings(), 1).users, 19_000 + 900, ""), 1
+    )
     assert of_all.histories.weight.sum() == 500
 
 
@@ -364,8 +371,38 @@ def test_limits_hold_what_comes() -> None:
         inside.append(both.select(pl.col("value").is_between("ltv_low", "ltv_high").mean()).item())
         low, high = result.summary["expected_value_low"], result.summary["expected_value_high"]
         totals.append(low <= both["value"].sum() <= high)
-    assert 0.9 <= sum(inside) / len(inside) <= 0.97  # more than 0.9: many values are just 0
+    assert 0.87 <= sum(inside) / len(inside) <= 0.95
     assert sum(totals) >= 4
+
+
+@pytest.mark.slow
+def test_coverage_of_limits() -> None:
+    """Forty shops drawn from the models: limits of 90 % hold 85 to 95 % of what customers, and all of them, bring."""
+    buying, paying, horizon, n = BgNbd(0.5, 30.0, 0.8, 2.5), GammaGamma(6.25, 3.74, 15.44), 180.0, 400
+    users, orders_held, values_held = [], [], []
+    for seed in range(40):
+        rng = np.random.default_rng(1000 + seed)
+        h = buying.simulate(rng.integers(150, 400, n).astype(float), rng)
+        nu = rng.gamma(paying.q, size=n) / paying.v  # what a customer pays, before and after
+
+        def paid(orders: np.ndarray, nu: np.ndarray = nu, rng: np.random.Generator = rng) -> np.ndarray:
+            return np.where(orders > 0, rng.gamma(np.maximum(paying.p * orders, 1e-9)) / nu, 0.0)
+
+        past, came = paid(h.x), buying.draw_orders(horizon, h, rng)
+        worth, again = paid(came), h.x > 0
+        fit = BgNbd.fit(h)
+        spend = GammaGamma.fit(Spending.of(h.x[again], past[again] / h.x[again]))
+        model, orders_expected = spend.model, fit.model.expected_orders(horizon, h)
+        each = model.p * (model.v + past) / (model.p * h.x + model.q - 1)
+        expected = float(orders_expected.sum()), float((orders_expected * each).sum())
+        future = customer_value.Future(horizon, horizon / 365, 0.0, 0.9, 0.0)
+        seen = customer_value.outlook(fit, spend, h, customer_value.Spent(past, past**2), future, expected)
+        scale = model.v + past
+        users.append(((worth >= seen.low * scale) & (worth <= seen.high * scale)).mean())
+        orders_held.append(seen.orders.low <= came.sum() <= seen.orders.high)
+        values_held.append(seen.value.low <= worth.sum() <= seen.value.high)
+    for held in (users, orders_held, values_held):
+        assert 0.85 <= float(np.mean(held)) <= 0.95
 
 
 def test_factors_are_those_of_the_models() -> None:
@@ -424,6 +461,18 @@ def test_little_or_odd_data(name: str, model: str) -> None:
     assert result.users["p_alive"].null_count() == result.users.height
 
 
+def test_little_or_odd_data_through_the_command(userops: Userops) -> None:
+    COSTS.write_csv("costs.csv")
+    for name, rows in HOSTILE.items():
+        orders(rows).write_csv("orders.csv")
+        for options in (["--per-user", "--json"], ["--realised", "--costs", "costs.csv"]):
+            ran = userops("ltv", "orders.csv", *options)
+            assert ran.code == 0, (name, ran.err)
+            assert "nan" not in ran.out.lower() and "inf" not in ran.out.lower().replace("infinite", ""), name
+        if name in UNTOLD:
+            assert "nothing can be predicted" in ran.out or "no customer has an order" in ran.out, name
+
+
 def test_no_amounts_no_values(userops: Userops) -> None:
     frame = shopping(200, 9)
     frame.select("user_id", "ordered_at").write_csv("orders.csv")
@@ -452,6 +501,162 @@ def test_options_are_checked(userops: Userops) -> None:
     assert userops("ltv", "orders.csv", "--horizon", "soon").code == 2
     assert userops("ltv", "orders.csv", "--model", "bgnbd").code == 2
     assert userops("ltv", "orders.csv", "--fail-if", "expected_value < 1000000").code == 4
+
+
+# --- costs ----------------------------------------------------------------------------------------------------------
+
+WON: Rows = [
+    ("a", "2024-01-01", 10.0),
+    ("a", "2024-01-08", 20.0),  # day 7
+    ("b", "2024-01-31", 6.0),
+    ("b", "2024-02-02", 4.0),  # day 2
+    ("c", "2024-02-10", 3.0),
+    ("d", "2024-03-01", 3.0),
+]
+COSTS = pl.DataFrame(
+    {"date": ["2024-01-01", "2024-01-20", "2024-02-01"], "channel": ["ads", "mail", "ads"], "spend": [16.0, 4.0, 50.0]}
+).with_columns(pl.col("date").str.to_date())
+
+
+def channelled() -> pl.DataFrame:
+    return orders(WON).with_columns(
+        channel=pl.col("user_id").replace_strict({"a": "ads", "b": "mail", "c": "ads", "d": "ads"})
+    )
+
+
+def test_payback_by_hand() -> None:
+    """January: 20 for two, so 10 each; paid by day 0: 16, by day 2: 20. February: 50 for one who paid 3. March: no costs."""
+    said: dict[str, Any] = {"as_of": date(2024, 3, 11), "realised": True, "days": (0, 7)}
+    result = ltv.analyse(channelled(), costs=COSTS, **said)
+    told = result.rows.select("cohort", "day", "revenue_per_user", "cac", "paid_back", "payback", "reason")
+    assert told.rows() == [
+        (date(2024, 1, 1), 0, 8.0, 10.0, 0.8, 2, None),
+        (date(2024, 1, 1), 7, 20.0, 10.0, 2.0, 2, None),
+        (date(2024, 2, 1), 0, 3.0, 50.0, 0.06, None, "not within the 30 days that all were seen"),
+        (date(2024, 2, 1), 7, 3.0, 50.0, 0.06, None, "not within the 30 days that all were seen"),
+        (date(2024, 3, 1), 0, 3.0, None, None, None, "no costs in this month"),
+        (date(2024, 3, 1), 7, 3.0, None, None, None, "no costs in this month"),
+    ]
+    assert result.summary["cac"] == pytest.approx(70 / 3) and result.summary["paid_back"] == pytest.approx(43 / 70)
+    half = ltv.analyse(channelled(), costs=COSTS, margin=0.5, **said)
+    assert half.rows["payback"].to_list() == [7, 7, None, None, None, None]  # half of 40 by day 7
+    assert half.rows["revenue_per_user"].to_list() == result.rows["revenue_per_user"].to_list()
+    assert half.summary["paid_back"] == pytest.approx(43 / 70 / 2)
+    early = ltv.analyse(channelled(), costs=COSTS.filter(pl.col("date") > date(2024, 1, 10)), **said)
+    assert early.rows["reason"][0] == "costs begin within this month" and early.rows["cac"][0] is None
+
+
+def test_payback_by_channel() -> None:
+    said: dict[str, Any] = {"as_of": date(2024, 3, 11), "realised": True, "days": (7,)}
+    result = ltv.analyse(channelled(), costs=COSTS, by="channel", partitions=3, **said)
+    told = result.rows.select("channel", "cohort", "cac", "payback")
+    assert told.rows() == [
+        ("ads", date(2024, 1, 1), 16.0, 7),
+        ("ads", date(2024, 2, 1), 50.0, None),
+        ("ads", date(2024, 3, 1), None, None),
+        ("mail", date(2024, 1, 1), 4.0, 0),
+    ]
+    cost = result.extras["acquisition"].select("channel", "users", "spend", "cac", "paid_back")
+    assert cost.rows() == [("ads", 2, 66.0, 33.0, 0.5), ("mail", 1, 4.0, 4.0, 2.5)]
+    other = channelled().rename({"channel": "shop"})
+    assert set(ltv.analyse(other, costs=COSTS, by="shop", **said).rows["reason"]) == {"costs are told by channel"}
+    assert repr(result)
+
+
+def test_what_is_expected_counts_towards_the_costs() -> None:
+    frame = shopping(300, 12)
+    costs = pl.DataFrame({"date": [date(2023, m, 1) for m in range(1, 7)], "spend": [500.0] * 6})
+    summary = ltv.analyse(frame, costs=costs, model="nbd", backtest=None, margin=0.4).summary
+    worth = summary["revenue"] * 0.4 + summary["expected_value"]  # of all: the costs cover every month
+    assert summary["ltv_cac"] == pytest.approx(worth / 3000) and summary["cac"] == pytest.approx(10)
+
+
+def test_costs_from_files(userops: Userops) -> None:
+    channelled().write_csv("orders.csv")
+    COSTS.write_csv("costs.csv")
+    options = ("orders.csv", "--costs", "costs.csv", "--by", "channel", "--realised", "--days", "7")
+    answer = told(userops, *options, "--as-of", "2024-03-11")
+    jsonschema.validate(answer, schemas.of("ltv"))
+    assert [row["payback"] for row in answer["rows"]] == [7, None, None, 0]
+    assert len(answer["meta"]["inputs"]) == 2
+    chinese = userops("ltv", *options, "--lang", "zh").out
+    assert "回本天数" in chinese and "该月没有费用" in chinese
+    assert userops("ltv", "orders.csv", "--costs", "costs.csv", "--by", "colour").code == 3
+
+
+# --- a saved model --------------------------------------------------------------------------------------------------
+
+
+def test_a_saved_model_says_the_same(userops: Userops) -> None:
+    shopping(400, 14).drop("day").write_csv("orders.csv")
+    first = told(
+        userops, "orders.csv", "--model", "bg-nbd", "--backtest", "none", "--per-user", "--save-model", "m.json"
+    )
+    saved = Path("m.json").read_bytes()
+    again = told(userops, "orders.csv", "--model-file", "m.json", "--per-user")
+    jsonschema.validate(again, schemas.of("ltv"))
+    assert again["rows"] == first["rows"]
+    same = ("model", "parameters", "standard_errors", "spend_parameters", "expected_value", "expected_value_high")
+    for name in same:
+        assert again["summary"][name] == pytest.approx(first["summary"][name]), name
+    assert again["summary"]["drift"] is None and again["summary"]["backtest"] is None
+    told(userops, "orders.csv", "--model", "bg-nbd", "--backtest", "none", "--save-model", "m.json")
+    assert Path("m.json").read_bytes() == saved
+
+
+def test_a_saved_model_fits_until_customers_change() -> None:
+    """Fitted on day 300. As simulated afterwards it holds; where half of the later orders are lost it does not."""
+    frame, at, later = shopping(1500, 15), date(2023, 10, 28), date(2024, 3, 1)
+    known = frame.filter(pl.col("ordered_at") <= at)
+    model = ltv.analyse(known, as_of=at, model="bg-nbd", backtest=None).model
+    holds = ltv.analyse(frame, as_of=later, saved=model)
+    drift = holds.summary["drift"]
+    assert drift["drifted"] is False and drift["since"] == "2023-10-28" and drift["new"] is None
+    came = frame.filter(pl.col("ordered_at").is_between(at, later, closed="right"))
+    assert drift["known"]["orders"] == came.select("user_id", "ordered_at").n_unique()
+    assert abs(drift["known"]["off"]) < 0.1
+    lost = frame.filter((pl.col("ordered_at") <= at) | (pl.col("day") % 2 == 0))
+    gone = ltv.analyse(lost, as_of=later, saved=model)
+    assert gone.summary["drift"]["drifted"] is True
+    assert any("fit anew" in warning.en for warning in gone.provenance.warnings)
+    strangers = shopping(400, 16).with_columns(
+        user_id="n" + pl.col("user_id"), ordered_at=pl.col("ordered_at") + timedelta(days=301)
+    )
+    others = ltv.analyse(pl.concat([frame, strangers]), as_of=later, saved=model)
+    new = others.summary["drift"]["new"]
+    assert 0 < new["users"] <= 400 and abs(new["orders"] - new["expected"]) < 3 * new["deviation"]
+
+
+def test_model_files_that_are_none(userops: Userops) -> None:
+    frame = shopping(200, 17).drop("day")
+    frame.write_csv("orders.csv")
+    told(userops, "orders.csv", "--model", "nbd", "--save-model", "m.json")
+    for options in (["--model", "bg-nbd"], ["--time-unit", "week"], ["--save-model", "n.json"]):
+        assert userops("ltv", "orders.csv", "--model-file", "m.json", *options).code == 2
+    assert userops("ltv", "orders.csv", "--model-file", "m.json", "--model", "nbd").code == 0
+    document = json.loads(Path("m.json").read_text())
+    for wrong in (
+        {"schema": "userops.ltv-model/9"},
+        {"model": "magic"},
+        {"users": "many"},
+        {"buying": document["buying"] | {"parameters": {"r": -1.0, "alpha": 2.0}}},
+        {"buying": document["buying"] | {"parameters": {"r": 1.0}}},
+        {"buying": document["buying"] | {"curvature": [[1.0]]}},
+        {"more": 1},
+    ):
+        Path("wrong.json").write_text(json.dumps(document | wrong))
+        assert userops("ltv", "orders.csv", "--model-file", "wrong.json").code == 2, wrong
+    for text in ("", "[]", "user_id,amount"):
+        Path("wrong.json").write_text(text)
+        ran = userops("ltv", "orders.csv", "--model-file", "wrong.json")
+        assert ran.code == 2 and "holds no saved model" in ran.err
+    assert userops("ltv", "orders.csv", "--model-file", "absent.json").code == 2
+    orders(HOSTILE["all once"]).write_csv("once.csv")
+    assert userops("ltv", "once.csv", "--save-model", "none.json").code == 3
+    assert not Path("none.json").exists()
+    assert userops("ltv", "once.csv", "--model-file", "m.json").code == 0
+    frame.select("user_id", "ordered_at").write_csv("counts.csv")
+    assert told(userops, "counts.csv", "--model-file", "m.json")["summary"]["expected_value"] is None
 
 
 # --- doors ----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
-SHOWN = re.compile(r"<!-- output: userops (?P<command>.+?) -->\n```text\n(?P<output>.*?)```\n", re.DOTALL)
+SHOWN = re.compile(
+    r"<!-- output: userops (?P<command>[^\n]+?)(?P<part>, first (?P<first>\d+) paragraphs)? -->\n"
+    r"```text\n(?P<output>.*?)```\n",
+    re.DOTALL,
+)
+"""A command and its output, or as many of its paragraphs as are shown."""
 
 
 @pytest.fixture(scope="module")
@@ -29,20 +34,24 @@ def userops(arguments: list[str], folder: Path) -> str:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
+def shown(match: re.Match[str], folder: Path) -> str:
+    """What the README is to show of a command."""
+    output = userops(match["command"].split(), folder)
+    return output if match["first"] is None else "\n\n".join(output.split("\n\n")[: int(match["first"])]) + "\n"
+
+
 def test_the_output_shown_is_what_comes_out(workplace: Path) -> None:
     found = list(SHOWN.finditer(TEXT))
     assert found
     if os.environ.get("USEROPS_UPDATE_GOLDEN"):
         fresh = SHOWN.sub(
-            lambda m: (
-                f"<!-- output: userops {m['command']} -->\n```text\n{userops(m['command'].split(), workplace)}```\n"
-            ),
+            lambda m: f"<!-- output: userops {m['command']}{m['part'] or ''} -->\n```text\n{shown(m, workplace)}```\n",
             TEXT,
         )
         README.write_text(fresh, encoding="utf-8")
         return
     for match in found:
-        assert userops(match["command"].split(), workplace) == match["output"]
+        assert shown(match, workplace) == match["output"]
 
 
 def test_the_python_shown_runs(workplace: Path) -> None:

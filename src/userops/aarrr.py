@@ -146,16 +146,8 @@ class Given:
 
     def joinable(self) -> Given:
         """The same with ids of one type: text, where events and orders differ."""
-        acts = [table for table in (self.events, self.orders) if table is not None]
-        types = {table.rows.collect_schema()["user_id"] for table in acts}
-        if len(types) < 2 or self.events is None or self.orders is None:
-            return self
-        text = pl.col("user_id").cast(pl.String)
-        return replace(
-            self,
-            events=replace(self.events, rows=self.events.rows.with_columns(text)),
-            orders=replace(self.orders, rows=self.orders.rows.with_columns(text)),
-        )
+        events, orders = frames.joinable(self.events, self.orders)
+        return replace(self, events=events, orders=orders)
 
     def holder(self, column: str) -> frames.Events | frames.Orders | None:
         """The table whose rows say what ``column`` is of a user; None: the table of users does, or nobody."""
@@ -217,13 +209,8 @@ def _scanned(given: Given, settings: Settings, partitions: int | None) -> Found:
     books: dict[str, account.Account] = {}
     for name, table, reduces in _scans(given, settings):
         count = (partitions or partition.count_for(table.size)) if name in ("events", "orders") else 1
-        reduces["account"] = account.reduce(table)
-        small[name] = partition.run(table.rows, reduces, what=table.name, partitions=count)
-        books[name] = account.Account(small[name].pop("account"), table)
-        if "order_ids" in small[name]:
-            account.refuse_repeated_order_ids(given.orders, books[name].rows_used, small[name]["order_ids"]["id"])  # type: ignore[arg-type] # it is there
-        if name in ("events", "orders"):
-            books[name].require_rows()
+        beside = name in ("costs", "referrals")
+        books[name], small[name] = account.opened(table, reduces, partitions=count, may_be_empty=beside)
     _require_one_currency(books)
     as_of = settings.as_of or max(account.latest_day(books[name]) for name in ("events", "orders") if name in books)
     acts = small["events" if given.events is not None else "orders"]
@@ -289,7 +276,7 @@ def _scans(
     if given.orders is not None:
         scans.append(("orders", given.orders, _of_orders(given, given.orders, settings)))
     if given.costs is not None:
-        scans.append(("costs", given.costs, {"costs": partition.Reduce(_costs)}))
+        scans.append(("costs", given.costs, {"costs": partition.Reduce(tables.spend)}))
     if given.referrals is not None:
         dtype = given.main.rows.collect_schema()["user_id"]
         scans.append(("referrals", given.referrals, {"invites": partition.Reduce(lambda rows: _invites(rows, dtype))}))
@@ -349,19 +336,12 @@ def _of_orders(given: Given, table: frames.Orders, settings: Settings) -> dict[s
     reduces = {"orders": partition.Reduce(orders)}
     if given.events is None:
         reduces |= {"starts": partition.Reduce(starts), "visits": partition.Reduce(_visits(table))}
-    if table.has_order_id and not table.grain_known:
-        reduces["order_ids"] = account.sampled_order_ids(table)
     return reduces | _attributes(given, table, settings)
 
 
 def _visits(table: frames.Table) -> Callable[[pl.LazyFrame], pl.LazyFrame]:
     """The reduce to the days on which users were there."""
     return lambda rows: tables.visits(tables.acts(table, rows), "day", "monday")
-
-
-def _costs(rows: pl.LazyFrame) -> pl.LazyFrame:
-    day = tables.day(pl.col("date").to_physical())
-    return frames.good(rows).group_by(day=day, channel=pl.col("channel").cast(pl.String)).agg(pl.col("amount").sum())
 
 
 def _invites(rows: pl.LazyFrame, dtype: pl.DataType) -> pl.LazyFrame:
@@ -916,8 +896,8 @@ class Story:
         """Warnings about the rows themselves."""
         said: list[Text | None] = []
         for name, books in self.found.books.items():
-            said.append(books.twice_warning())
             if name in ("events", "orders"):
-                said.append(account.copies_warning(account.exact_copies(books.table, books.rows_used)))
-        said.append(account.cut_short(self.found.main, self.found.as_of))
+                said += books.doubts(self.found.as_of if books is self.found.main else None)
+            else:
+                said.append(books.twice_warning())
         return [warning for warning in said if warning is not None]

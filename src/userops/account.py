@@ -5,13 +5,13 @@ The account is taken in the same scan as the analysis; every number a result pri
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import polars as pl
 
 from userops import frames, money, partition, periods, tables
-from userops.collecting import collect_all
 from userops.errors import InputError
 from userops.results import InputReport, Text
 
@@ -98,6 +98,15 @@ class Account:
         if len(self.currencies) > 1:
             raise InputError.mixed_currencies(self.table.name, self.currencies)
 
+    def doubts(self, as_of: date | None) -> list[Text]:
+        """Warnings about the rows themselves: hours that were twice, a last day cut short (None: not asked), copies."""
+        found = (
+            self.twice_warning(),
+            cut_short(self, as_of) if as_of else None,
+            copies_warning(exact_copies(self.table, self.rows_used)),
+        )
+        return [text for text in found if text is not None]
+
     def twice_warning(self) -> Text | None:
         """That some times exist twice, the clocks having gone back; they were taken as the earlier ones."""
         n, zone = int(self.used["twice"].sum()), self.table.wall_zone
@@ -133,6 +142,29 @@ class Account:
             raise InputError.no_usable_rows(self.table.name, reasons)
 
 
+def opened(
+    table: frames.Table,
+    beside: Mapping[str, partition.Reduce] | None = None,
+    *,
+    partitions: int = 1,
+    may_be_empty: bool = False,
+) -> tuple[Account, dict[str, pl.DataFrame]]:
+    """The books of a table, and the tables of ``beside`` from the same scan.
+
+    Raises InputError when no row counts, unless ``may_be_empty``, and when order ids repeat without a reason.
+    """
+    reduces = {"account": reduce(table), **(beside or {})}
+    if isinstance(table, frames.Orders) and table.has_order_id and not table.grain_known:
+        reduces["order_ids"] = _sampled_order_ids(table)
+    small = partition.run(table.rows, reduces, what=table.name, partitions=partitions)
+    books = Account(small.pop("account"), table)
+    if not may_be_empty:
+        books.require_rows()
+    if isinstance(table, frames.Orders) and "order_ids" in small:
+        _refuse_repeated_order_ids(table, books.rows_used, small.pop("order_ids")["id"])
+    return books, small
+
+
 def reduce(table: frames.Table) -> partition.Reduce:
     """The reduce whose table :class:`Account` holds."""
     source = pl.col("source") if len(table.sources) > 1 else pl.lit(0, dtype=pl.UInt16)
@@ -164,7 +196,7 @@ def reduce(table: frames.Table) -> partition.Reduce:
     return partition.Reduce(count, keys=("source", "reject", "currency", "hour"), earliest=("first",), latest=("last",))
 
 
-def sampled_order_ids(orders: frames.Orders) -> partition.Reduce:
+def _sampled_order_ids(orders: frames.Orders) -> partition.Reduce:
     """The reduce that gives hashes of a fixed share of the order ids (``of``: one row per row of theirs, ``id``).
 
     Rejected rows are looked at too, since telling them apart would cost more than the look; the exact count decides.
@@ -177,13 +209,13 @@ def sampled_order_ids(orders: frames.Orders) -> partition.Reduce:
     return partition.Reduce(sample)
 
 
-def refuse_repeated_order_ids(orders: frames.Orders, rows: int, sample: pl.Series) -> None:
+def _refuse_repeated_order_ids(orders: frames.Orders, rows: int, sample: pl.Series) -> None:
     """InputError when order ids repeat although nothing says that rows are lines; see :data:`EXACT_UP_TO`."""
     if rows > EXACT_UP_TO and sample.n_unique() == sample.len():
         return
-    ids = frames.good(orders.rows).filter(pl.col("order_id").is_not_null())
-    counts = collect_all([ids.select(pl.len(), distinct=pl.col("order_id").n_unique())], orders.name)[0]
-    repeated = counts["len"][0] - counts["distinct"][0]
+    every = partition.Reduce(lambda rows: frames.good(rows).select(pl.col("order_id").drop_nulls()))
+    ids = partition.run(orders.rows, {"ids": every}, what=orders.name)["ids"]["order_id"]
+    repeated = ids.len() - ids.n_unique()
     if repeated:
         raise InputError.repeated_order_ids(orders.name, repeated)
 
@@ -193,9 +225,12 @@ def exact_copies(table: frames.Table, rows: int) -> int | None:
     if rows > EXACT_UP_TO:
         return None
     every = pl.struct(pl.all().exclude("reject", "source")).hash(tables.USER_SEED)
-    kept = table.raw.filter(pl.col("reject") == 0).select(row=every)
-    counts = collect_all([kept.select(pl.len(), distinct=pl.col("row").n_unique())], table.name)[0]
-    return int(counts["len"][0] - counts["distinct"][0])
+
+    def count(rows: pl.LazyFrame) -> pl.LazyFrame:  # copies have one user, so that partitions add up
+        kept = rows.filter(pl.col("reject") == 0).select(row=every)
+        return kept.select(copies=pl.len().cast(pl.Int64) - pl.col("row").n_unique())
+
+    return int(partition.run(table.raw, {"rows": partition.Reduce(count)}, what=table.name)["rows"]["copies"].sum())
 
 
 def latest_day(books: Account) -> date:

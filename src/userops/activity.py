@@ -229,7 +229,8 @@ class Story:
             "histogram": histogram(found, *window, settings.by) if settings.by else often,
             "hours": hours(by_hour, self.acts, settings.week_start),
         }
-        summary, warnings = self.summary(totals, often), [*found.doubts(), *page.warnings(self, totals)]
+        summary = self.summary(totals, often)
+        warnings = [*found.books.doubts(found.as_of), *page.warnings(self, totals)]
         chosen = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in ("tz", "week_start")}
         provenance = Provenance(
             as_of=found.as_of.isoformat(),

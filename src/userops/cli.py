@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import typer
 
 from userops import __version__
+from userops.cli_support.complaints import usage_error
 from userops.cli_support.diagnostics import Talk
 from userops.cli_support.exits import Exit
 from userops.cli_support.help import EXAMPLES, HelpfulCommand, HelpfulGroup, page_for
 from userops.cli_support.options import INPUT, OUTPUT, RUN, Files, with_common
 from userops.cli_support.running import Run, ended, put
-from userops.errors import UsageError, UseropsError
+from userops.errors import UsageError
 
 app = typer.Typer(
     name="userops",
@@ -52,16 +53,33 @@ def command(
     return declare
 
 
+Grain = Literal["day", "week", "month"]
+
+
 def _own(*names: str, help: str, metavar: str | None = None) -> Any:
     return typer.Option(*names, help=help, metavar=metavar, show_default=False)
 
 
+_by = partial(_own, "--by", metavar="COLUMN")
+_period = partial(_own, "--period")
+_per_user = partial(_own, "--per-user")
+_compat = partial(_own, "--compat", metavar="NAME")
+
+BY = _by(help="Break down by this column, of the file or the users table.")
+CONFIDENCE = _own("--confidence", help="Of the intervals. Default: 0.95.", metavar="SHARE")
 LATE_ROWS = _own(
     "--late-rows", help="Show how much an earlier report would change, by rows that arrived late (ingested_at)."
 )
 
 
-def _late(run: Run, files: Files, command: str, period: Literal["day", "week", "month"] | None) -> int:
+EVENTS = _own("--events", help="What users did (repeatable).", metavar="FILE")
+ORDERS = _own("--orders", help="What users bought (repeatable).", metavar="FILE")
+COSTS = _own("--costs", help="What was spent: date, channel, spend (repeatable).", metavar="FILE")
+REFERRALS = _own("--referrals", help="Who invited: referrer_id, invited_at, user_id (repeatable).", metavar="FILE")
+FAIL_ON = _own("--fail-on", help="Exit 4 where there is an error; with warn, where there is a warning too.")
+
+
+def _late(run: Run, files: Files, command: str, period: Grain | None) -> int:
     """What ``--late-rows`` answers, for any command; without a period, by that of the kind of rows."""
     from userops import late
 
@@ -98,50 +116,19 @@ def program(
 def rfm(
     run: Run,
     files: Files = None,
-    segments: Annotated[
-        str,
-        _own(
-            "--segments",
-            help="champions11, cn8, value-tiers, kmeans:K, or a grid file.toml. Default: champions11.",
-            metavar="NAME",
-        ),
-    ] = "champions11",
+    segments: Annotated[str, _own("--segments", help="champions11, cn8, value-tiers, kmeans:K, or a grid file.toml. Default: champions11.", metavar="NAME")] = "champions11",
     bins: Annotated[int, _own("--bins", help="Scores run from 1 to this. Default: 5.", metavar="N")] = 5,
-    monetary: Annotated[
-        Literal["total", "mean"], _own("--monetary", help="What a customer paid in all, or per order. Default: total.")
-    ] = "total",
-    recency_cuts: Annotated[
-        str | None, _own("--recency-cuts", help="Days where scores part, such as 7,30,90,180.", metavar="DAYS")
-    ] = None,
-    frequency_cuts: Annotated[
-        str | None, _own("--frequency-cuts", help="Orders where scores part, such as 1,2,4,8.", metavar="ORDERS")
-    ] = None,
-    monetary_cuts: Annotated[
-        str | None, _own("--monetary-cuts", help="Amounts where scores part, such as 20,50,100,500.", metavar="MONEY")
-    ] = None,
-    cuts: Annotated[
-        str | None, _own("--cuts", help="Score with the cuts that --save-cuts saved.", metavar="FILE")
-    ] = None,
-    save_cuts: Annotated[
-        str | None, _own("--save-cuts", help="Save the cuts that were used, to score later data alike.", metavar="FILE")
-    ] = None,
-    cn8_threshold: Annotated[
-        Literal["mean", "median"], _own("--cn8-threshold", help="What cn8 calls high: at or above this. Default: mean.")
-    ] = "mean",
-    by: Annotated[
-        str | None,
-        _own(
-            "--by", help="Break the tiers down by this column: its value at a customer's first row.", metavar="COLUMN"
-        ),
-    ] = None,
-    compare_with: Annotated[
-        str | None,
-        _own(
-            "--compare-with", help="Show who moved between segments since this earlier --per-user file.", metavar="FILE"
-        ),
-    ] = None,
-    per_user: Annotated[bool, _own("--per-user", help="One row per customer instead of one per segment.")] = False,
-) -> int:
+    monetary: Annotated[Literal["total", "mean"], _own("--monetary", help="What a customer paid in all, or per order. Default: total.")] = "total",
+    recency_cuts: Annotated[str | None, _own("--recency-cuts", help="Days where scores part, such as 7,30,90,180.", metavar="DAYS")] = None,
+    frequency_cuts: Annotated[str | None, _own("--frequency-cuts", help="Orders where scores part, such as 1,2,4,8.", metavar="ORDERS")] = None,
+    monetary_cuts: Annotated[str | None, _own("--monetary-cuts", help="Amounts where scores part, such as 20,50,100,500.", metavar="MONEY")] = None,
+    cuts: Annotated[str | None, _own("--cuts", help="Score with the cuts that --save-cuts saved.", metavar="FILE")] = None,
+    save_cuts: Annotated[str | None, _own("--save-cuts", help="Save the cuts that were used, to score later data alike.", metavar="FILE")] = None,
+    cn8_threshold: Annotated[Literal["mean", "median"], _own("--cn8-threshold", help="What cn8 calls high: at or above this. Default: mean.")] = "mean",
+    by: Annotated[str | None, _by(help="Break the tiers down by this column: its value at a customer's first row.")] = None,
+    compare_with: Annotated[str | None, _own("--compare-with", help="Show who moved between segments since this earlier --per-user file.", metavar="FILE")] = None,
+    per_user: Annotated[bool, _per_user(help="One row per customer instead of one per segment.")] = False,
+) -> int:  # fmt: skip
     """RFM tiers: who your best customers are, who is slipping away.
 
     Scores every customer by recency, frequency and monetary value, and names the segment. Refunds are netted, order
@@ -181,60 +168,24 @@ def rfm(
 def retention(
     run: Run,
     files: Files = None,
-    period: Annotated[
-        Literal["day", "week", "month"] | None,
-        _own("--period", help="What returns are counted in. Default: day for events, month for orders."),
-    ] = None,
-    cohort_by: Annotated[
-        str | None,
-        _own(
-            "--cohort-by", help="Cohorts by day, week, month, or a column. Default: the period.", metavar="GRAIN|COLUMN"
-        ),
-    ] = None,
+    period: Annotated[Grain | None, _period(help="What returns are counted in. Default: day for events, month for orders.")] = None,
+    cohort_by: Annotated[str | None, _own("--cohort-by", help="Cohorts by day, week, month, or a column. Default: the period.", metavar="GRAIN|COLUMN")] = None,
     periods: Annotated[int | None, _own("--periods", help="Report periods 0 to N.", metavar="N")] = None,
     days: Annotated[str | None, _own("--days", help="Report these days, such as 1,3,7,14,30.", metavar="DAYS")] = None,
-    brackets: Annotated[
-        str | None, _own("--brackets", help="Report ranges of periods, such as 1-3,4-7,8-14.", metavar="RANGES")
-    ] = None,
-    mode: Annotated[
-        Literal["on", "on-or-after"] | None,
-        _own("--mode", help="Returned in period N, or in N or later. Default: on."),
-    ] = None,
-    clock: Annotated[
-        Literal["calendar", "elapsed", "elapsed-hour"] | None,
-        _own("--clock", help="Calendar periods, or 24 hours (7, 30 times) from the start. Default: calendar."),
-    ] = None,
-    cohort: Annotated[
-        Literal["first", "recurring"] | None,
-        _own("--cohort", help="A user starts once, or in every period with a start. Default: first."),
-    ] = None,
-    start: Annotated[
-        str | None, _own("--start", help="The event that starts. Default: any, or the sign-up.", metavar="EVENT")
-    ] = None,
-    back: Annotated[
-        str | None, _own("--return", help="The event that counts as a return. Default: any.", metavar="EVENT")
-    ] = None,
-    day_zero: Annotated[
-        Literal["start", "later"] | None,
-        _own("--day-zero", help="Period 0 counts the start itself, or only what comes later. Default: start."),
-    ] = None,
-    average: Annotated[
-        Literal["weighted", "simple"] | None,
-        _own("--average", help="Average over users, or over cohorts. Default: weighted."),
-    ] = None,
+    brackets: Annotated[str | None, _own("--brackets", help="Report ranges of periods, such as 1-3,4-7,8-14.", metavar="RANGES")] = None,
+    mode: Annotated[Literal["on", "on-or-after"] | None, _own("--mode", help="Returned in period N, or in N or later. Default: on.")] = None,
+    clock: Annotated[Literal["calendar", "elapsed", "elapsed-hour"] | None, _own("--clock", help="Calendar periods, or 24 hours (7, 30 times) from the start. Default: calendar.")] = None,
+    cohort: Annotated[Literal["first", "recurring"] | None, _own("--cohort", help="A user starts once, or in every period with a start. Default: first.")] = None,
+    start: Annotated[str | None, _own("--start", help="The event that starts. Default: any, or the sign-up.", metavar="EVENT")] = None,
+    back: Annotated[str | None, _own("--return", help="The event that counts as a return. Default: any.", metavar="EVENT")] = None,
+    day_zero: Annotated[Literal["start", "later"] | None, _own("--day-zero", help="Period 0 counts the start itself, or only what comes later. Default: start.")] = None,
+    average: Annotated[Literal["weighted", "simple"] | None, _own("--average", help="Average over users, or over cohorts. Default: weighted.")] = None,
     value: Annotated[bool, _own("--value", help="Revenue retention, net and gross, instead of users.")] = False,
-    by: Annotated[
-        str | None, _own("--by", help="Break down by this column, of the file or the users table.", metavar="COLUMN")
-    ] = None,
-    confidence: Annotated[float, _own("--confidence", help="Of the intervals. Default: 0.95.", metavar="SHARE")] = 0.95,
-    compat: Annotated[
-        str | None,
-        _own(
-            "--compat", help="Count as this product does: mixpanel, amplitude, posthog, ga4, sensors.", metavar="NAME"
-        ),
-    ] = None,
+    by: Annotated[str | None, BY] = None,
+    confidence: Annotated[float, CONFIDENCE] = 0.95,
+    compat: Annotated[str | None, _compat(help="Count as this product does: mixpanel, amplitude, posthog, ga4, sensors.")] = None,
     late_rows: Annotated[bool, LATE_ROWS] = False,
-) -> int:
+) -> int:  # fmt: skip
     """Cohort retention: of the users who started together, how many came back.
 
     Works on events and on orders. Who is not old enough for a period is not in its denominator; unfinished periods are
@@ -278,18 +229,11 @@ def retention(
 def activity(
     run: Run,
     files: Files = None,
-    mau_days: Annotated[
-        int,
-        _own("--mau-days", help="Days of the trailing window of MAU and of the histogram. Default: 28.", metavar="N"),
-    ] = 28,
-    histogram: Annotated[
-        bool, _own("--histogram", help="Users by number of active days in the last such window, instead of days.")
-    ] = False,
-    by: Annotated[
-        str | None, _own("--by", help="Break down by this column, of the file or the users table.", metavar="COLUMN")
-    ] = None,
+    mau_days: Annotated[int, _own("--mau-days", help="Days of the trailing window of MAU and of the histogram. Default: 28.", metavar="N")] = 28,
+    histogram: Annotated[bool, _own("--histogram", help="Users by number of active days in the last such window, instead of days.")] = False,
+    by: Annotated[str | None, BY] = None,
     late_rows: Annotated[bool, LATE_ROWS] = False,
-) -> int:
+) -> int:  # fmt: skip
     """Active users: DAU, WAU, MAU and stickiness of every day.
 
     Exact distinct users, of events or of orders; also on how many days each was active, and at which hours of the week
@@ -299,12 +243,7 @@ def activity(
         return _late(run, files, "activity", "day")
     from userops import activity
 
-    settings = activity.Settings(
-        **run.reporting,
-        mau_days=mau_days,
-        by=by,
-        histogram=histogram,
-    )
+    settings = activity.Settings(**run.reporting, mau_days=mau_days, by=by, histogram=histogram)
     table, users = run.acts(files, [by] if by else [])
     return run.finish(activity.analyse(table, settings, users=users))
 
@@ -319,15 +258,10 @@ def activity(
 def growth(
     run: Run,
     files: Files = None,
-    period: Annotated[
-        Literal["day", "week", "month"] | None,
-        _own("--period", help="What users are counted by. Default: day for events, month for orders."),
-    ] = None,
-    by: Annotated[
-        str | None, _own("--by", help="Break down by this column, of the file or the users table.", metavar="COLUMN")
-    ] = None,
+    period: Annotated[Grain | None, _period(help="What users are counted by. Default: day for events, month for orders.")] = None,
+    by: Annotated[str | None, BY] = None,
     late_rows: Annotated[bool, LATE_ROWS] = False,
-) -> int:
+) -> int:  # fmt: skip
     """Growth accounting: how many users are new, retained, resurrected, churned.
 
     Works on events and on orders. Active users of a period are new, retained and resurrected; those of the period before
@@ -337,11 +271,7 @@ def growth(
         return _late(run, files, "growth", period)
     from userops import growth
 
-    settings = growth.Settings(
-        **run.reporting,
-        period=period,
-        by=by,
-    )
+    settings = growth.Settings(**run.reporting, period=period, by=by)
     table, users = run.acts(files, [by] if by else [])
     return run.finish(growth.analyse(table, settings, users=users))
 
@@ -356,30 +286,13 @@ def growth(
 def lifecycle(
     run: Run,
     files: Files = None,
-    transitions_from: Annotated[
-        str | None,
-        _own(
-            "--transitions-from", help="Show who moved from stage to stage since the end of this day.", metavar="DATE"
-        ),
-    ] = None,
-    thresholds: Annotated[
-        str | None, _own("--thresholds", help="Stage with the thresholds that --save-thresholds saved.", metavar="FILE")
-    ] = None,
-    save_thresholds: Annotated[
-        str | None,
-        _own("--save-thresholds", help="Save the thresholds used, to stage later data alike.", metavar="FILE"),
-    ] = None,
-    by: Annotated[
-        str | None,
-        _own(
-            "--by",
-            help="Break the stages down by this column, of --users-table or of a user's first row.",
-            metavar="COLUMN",
-        ),
-    ] = None,
-    per_user: Annotated[bool, _own("--per-user", help="One row per user instead of one per stage.")] = False,
+    transitions_from: Annotated[str | None, _own("--transitions-from", help="Show who moved from stage to stage since the end of this day.", metavar="DATE")] = None,
+    thresholds: Annotated[str | None, _own("--thresholds", help="Stage with the thresholds that --save-thresholds saved.", metavar="FILE")] = None,
+    save_thresholds: Annotated[str | None, _own("--save-thresholds", help="Save the thresholds used, to stage later data alike.", metavar="FILE")] = None,
+    by: Annotated[str | None, _by(help="Break the stages down by this column, of --users-table or of a user's first row.")] = None,
+    per_user: Annotated[bool, _per_user(help="One row per user instead of one per stage.")] = False,
     late_rows: Annotated[bool, LATE_ROWS] = False,
-) -> int:
+) -> int:  # fmt: skip
     """Lifecycle: the stage of every user, from introduction to churned and back.
 
     Takes orders or events. How long is late, and how often is often, is taken from the data's own gaps; every user is
@@ -418,72 +331,23 @@ def lifecycle(
 def funnel(
     run: Run,
     files: Files = None,
-    steps: Annotated[
-        list[str] | None,
-        _own(
-            "--steps",
-            help="Events in order: a,b,c; a|b is either, 'a where COLUMN=VALUE' filters. Default: [funnel] of the configuration.",
-            metavar="STEPS",
-        ),
-    ] = None,
-    within: Annotated[
-        str | None,
-        _own("--within", help="Time from the first row: 30m, 12h, 7d, same-day, none. Default: 7d.", metavar="TIME"),
-    ] = None,
-    order: Annotated[
-        Literal["ordered", "strict", "any"] | None,
-        _own("--order", help="In order; in order with no other row between; in any order. Default: ordered."),
-    ] = None,
-    strictly_after: Annotated[
-        bool, _own("--strictly-after", help="Each step is later than the one before; the same instant is not.")
-    ] = False,
-    count: Annotated[
-        str,
-        _own(
-            "--count",
-            help="Count users, sessions, or pairs of a user and the value of a column. Default: users.",
-            metavar="users|sessions|COLUMN",
-        ),
-    ] = "users",
-    exclude: Annotated[
-        list[str] | None,
-        _own("--exclude", help="No such event between the first and the last row (repeatable).", metavar="EVENT"),
-    ] = None,
-    hold: Annotated[
-        str | None, _own("--hold", help="All rows have the same value of this column.", metavar="COLUMN")
-    ] = None,
-    entry: Annotated[
-        Literal["any", "first"] | None,
-        _own("--entry", help="Any row of step 1 may begin, or only the first of each user. Default: any."),
-    ] = None,
-    resolution: Annotated[
-        Literal["exact", "second"] | None,
-        _own("--resolution", help="Take rows of one second as of one instant. Default: exact."),
-    ] = None,
-    by: Annotated[
-        str | None, _own("--by", help="Break down by this column: its value at the step-1 row.", metavar="COLUMN")
-    ] = None,
-    trend: Annotated[
-        Literal["day", "week", "month"] | None, _own("--trend", help="Conversion by the period of the entry, too.")
-    ] = None,
-    per_user: Annotated[bool, _own("--per-user", help="One row per user who entered instead of one per step.")] = False,
-    stopped_at: Annotated[
-        int | None, _own("--stopped-at", help="List the users who stopped at this step.", metavar="N")
-    ] = None,
-    explain: Annotated[
-        str | None,
-        _own("--explain", help="Which row was which step for this user, and what was missing.", metavar="USER"),
-    ] = None,
-    confidence: Annotated[float, _own("--confidence", help="Of the intervals. Default: 0.95.", metavar="SHARE")] = 0.95,
-    compat: Annotated[
-        str | None,
-        _own(
-            "--compat",
-            help="Count as this product does: mixpanel, amplitude, posthog, ga4, sensors, clickhouse.",
-            metavar="NAME",
-        ),
-    ] = None,
-) -> int:
+    steps: Annotated[list[str] | None, _own("--steps", help="Events in order: a,b,c; a|b is either, 'a where COLUMN=VALUE' filters. Default: [funnel] of the configuration.", metavar="STEPS")] = None,
+    within: Annotated[str | None, _own("--within", help="Time from the first row: 30m, 12h, 7d, same-day, none. Default: 7d.", metavar="TIME")] = None,
+    order: Annotated[Literal["ordered", "strict", "any"] | None, _own("--order", help="In order; in order with no other row between; in any order. Default: ordered.")] = None,
+    strictly_after: Annotated[bool, _own("--strictly-after", help="Each step is later than the one before; the same instant is not.")] = False,
+    count: Annotated[str, _own("--count", help="Count users, sessions, or pairs of a user and the value of a column. Default: users.", metavar="users|sessions|COLUMN")] = "users",
+    exclude: Annotated[list[str] | None, _own("--exclude", help="No such event between the first and the last row (repeatable).", metavar="EVENT")] = None,
+    hold: Annotated[str | None, _own("--hold", help="All rows have the same value of this column.", metavar="COLUMN")] = None,
+    entry: Annotated[Literal["any", "first"] | None, _own("--entry", help="Any row of step 1 may begin, or only the first of each user. Default: any.")] = None,
+    resolution: Annotated[Literal["exact", "second"] | None, _own("--resolution", help="Take rows of one second as of one instant. Default: exact.")] = None,
+    by: Annotated[str | None, _by(help="Break down by this column: its value at the step-1 row.")] = None,
+    trend: Annotated[Grain | None, _own("--trend", help="Conversion by the period of the entry, too.")] = None,
+    per_user: Annotated[bool, _per_user(help="One row per user who entered instead of one per step.")] = False,
+    stopped_at: Annotated[int | None, _own("--stopped-at", help="List the users who stopped at this step.", metavar="N")] = None,
+    explain: Annotated[str | None, _own("--explain", help="Which row was which step for this user, and what was missing.", metavar="USER")] = None,
+    confidence: Annotated[float, CONFIDENCE] = 0.95,
+    compat: Annotated[str | None, _compat(help="Count as this product does: mixpanel, amplitude, posthog, ga4, sensors, clickhouse.")] = None,
+) -> int:  # fmt: skip
     """Funnel: how many users go through the steps, where they stop, how long it takes.
 
     Exact for any order of rows, ties and repeated steps. Shares are of entries old enough for their whole window to be
@@ -492,8 +356,9 @@ def funnel(
     from userops import funnel
     from userops.cli_support import funnel_steps
 
-    if explain is not None and run.common.pseudonymise:
-        raise UsageError.conflict("--explain", "--pseudonymise", "it names the one user you ask about")
+    if explain is not None and (run.common.pseudonymise or run.common.share):
+        asked = "--share" if run.common.share else "--pseudonymise"
+        raise UsageError.conflict("--explain", asked, "it names the one user you ask about")
     written = funnel_steps.parse(steps or [])
     settings = funnel.Settings(
         steps=tuple(one.step for one in written),
@@ -530,35 +395,15 @@ def funnel(
 def paths(
     run: Run,
     files: Files = None,
-    session_gap: Annotated[
-        str,
-        _own(
-            "--session-gap",
-            help="A longer pause begins a session; none: one per user; session_id: as that column says. Default: 30m.",
-            metavar="TIME",
-        ),
-    ] = "30m",
-    max_steps: Annotated[
-        int | None, _own("--max-steps", help="Look at the first N events of every path only.", metavar="N")
-    ] = None,
-    start_at: Annotated[
-        str | None, _own("--start-at", help="Paths begin at the first such event of a session.", metavar="EVENT")
-    ] = None,
-    end_at: Annotated[
-        str | None, _own("--end-at", help="Paths end with the first such event of a session.", metavar="EVENT")
-    ] = None,
-    by: Annotated[
-        str | None,
-        _own(
-            "--by",
-            help="Break down by this column, of the file or the users table, and compare its two largest values.",
-            metavar="COLUMN",
-        ),
-    ] = None,
+    session_gap: Annotated[str, _own("--session-gap", help="A longer pause begins a session; none: one per user; session_id: as that column says. Default: 30m.", metavar="TIME")] = "30m",
+    max_steps: Annotated[int | None, _own("--max-steps", help="Look at the first N events of every path only.", metavar="N")] = None,
+    start_at: Annotated[str | None, _own("--start-at", help="Paths begin at the first such event of a session.", metavar="EVENT")] = None,
+    end_at: Annotated[str | None, _own("--end-at", help="Paths end with the first such event of a session.", metavar="EVENT")] = None,
+    by: Annotated[str | None, _by(help="Break down by this column, of the file or the users table, and compare its two largest values.")] = None,
     sessions: Annotated[bool, _own("--sessions", help="One row per session instead of one per transition.")] = False,
     step_matrix: Annotated[bool, _own("--step-matrix", help="One row per step and event: where sessions are.")] = False,
     mermaid: Annotated[bool, _own("--mermaid", help="Write the strongest transitions as a Mermaid flowchart.")] = False,
-) -> int:
+) -> int:  # fmt: skip
     """Paths: where users come in, where they go from each event, and where they leave.
 
     Cuts events into sessions and counts the transitions in them, with bounce and exit rates, dwell times, the most
@@ -587,59 +432,38 @@ def paths(
     "userops ltv orders.parquet --horizon 180d --margin 0.4 -o ltv.html",
     "userops ltv orders.parquet --per-user -o values.parquet",
     "userops ltv orders.csv --realised --days 7,30,90,365",
-    "userops ltv orders.csv --model pareto-nbd --time-unit week --backtest none",
+    "userops ltv orders.csv --realised --costs costs.csv --by channel --margin 0.4",
+    "userops ltv orders.parquet --save-model model.json",
+    "userops ltv orders.parquet --model-file model.json --per-user -o values.parquet",
 )
 def ltv(
     run: Run,
     files: Files = None,
-    model: Annotated[
-        str,
-        _own(
-            "--model",
-            help="auto, bg-nbd, mbg-nbd, pareto-nbd or nbd. Default: auto, the one that predicts the past best.",
-            metavar="NAME",
-        ),
-    ] = "auto",
-    horizon: Annotated[
-        str, _own("--horizon", help="How far to look ahead, such as 90d, 52w. Default: 365d.", metavar="TIME")
-    ] = "365d",
-    time_unit: Annotated[
-        Literal["day", "week"], _own("--time-unit", help="The unit of recency, T and parameters. Default: day.")
-    ] = "day",
-    discount: Annotated[
-        float, _own("--discount", help="What money loses in a year by coming later. Default: 0.10.", metavar="SHARE")
-    ] = 0.10,
-    backtest: Annotated[
-        str, _own("--backtest", help="How much of the past to predict, or none. Default: 26w.", metavar="TIME")
-    ] = "26w",
-    interval: Annotated[
-        float, _own("--interval", help="The share of values within the limits. Default: 0.9.", metavar="SHARE")
-    ] = 0.9,
-    margin: Annotated[
-        float, _own("--margin", help="What remains of an amount, such as 0.4. Default: 1, all of it.", metavar="SHARE")
-    ] = 1.0,
-    realised: Annotated[
-        bool, _own("--realised", help="What cohorts have paid so far, by days since the first order, instead of tiers.")
-    ] = False,
-    days: Annotated[
-        str | None, _own("--days", help="With --realised: by these days. Default: 7,30,90.", metavar="DAYS")
-    ] = None,
-    by: Annotated[
-        str | None,
-        _own(
-            "--by", help="Break the tiers down by this column: its value at a customer's first row.", metavar="COLUMN"
-        ),
-    ] = None,
-    per_user: Annotated[bool, _own("--per-user", help="One row per customer instead of one per tier.")] = False,
-) -> int:
+    model: Annotated[str, _own("--model", help="auto, bg-nbd, mbg-nbd, pareto-nbd or nbd. Default: auto, the one that predicts the past best.", metavar="NAME")] = "auto",
+    horizon: Annotated[str, _own("--horizon", help="How far to look ahead, such as 90d, 52w. Default: 365d.", metavar="TIME")] = "365d",
+    time_unit: Annotated[Literal["day", "week"] | None, _own("--time-unit", help="The unit of recency, T and parameters. Default: day.")] = None,
+    discount: Annotated[float, _own("--discount", help="What money loses in a year by coming later. Default: 0.10.", metavar="SHARE")] = 0.10,
+    backtest: Annotated[str, _own("--backtest", help="How much of the past to predict, or none. Default: 26w.", metavar="TIME")] = "26w",
+    interval: Annotated[float, _own("--interval", help="The share of values within the limits. Default: 0.9.", metavar="SHARE")] = 0.9,
+    margin: Annotated[float, _own("--margin", help="What remains of an amount, such as 0.4. Default: 1, all of it.", metavar="SHARE")] = 1.0,
+    realised: Annotated[bool, _own("--realised", help="What cohorts have paid so far, by days since the first order, instead of tiers.")] = False,
+    days: Annotated[str | None, _own("--days", help="With --realised: by these days. Default: 7,30,90.", metavar="DAYS")] = None,
+    costs: Annotated[list[str] | None, _own("--costs", help="What was spent: date, channel, spend (repeatable): CAC, LTV / CAC, payback.", metavar="FILE")] = None,
+    by: Annotated[str | None, _by(help="Break tiers or cohorts down by this column: its value at a customer's first row.")] = None,
+    per_user: Annotated[bool, _per_user(help="One row per customer instead of one per tier.")] = False,
+    model_file: Annotated[str | None, _own("--model-file", help="Fit nothing: score with the model that --save-model saved.", metavar="FILE")] = None,
+    save_model: Annotated[str | None, _own("--save-model", help="Save the fitted model, to score later data alike.", metavar="FILE")] = None,
+) -> int:  # fmt: skip
     """Lifetime value: what every customer will still order and be worth, with limits.
 
     Fits models of repeat buying and spending, chooses by what each would have made of the past, and shows that beside
     naive guesses. Where nothing tells who has left, it says so.
     """
     from userops import ltv
-    from userops.cli_support import lists
+    from userops.cli_support import lists, ltv_files
 
+    if model_file and save_model:
+        raise UsageError.conflict("--model-file", "--save-model", "it would be the same model")
     settings = ltv.Settings(
         **run.reporting,
         model=model,
@@ -653,8 +477,15 @@ def ltv(
         by=by,
         per_user=per_user,
         realised=realised,
+        saved=ltv_files.read_model(model_file) if model_file else None,
     )
-    result = ltv.analyse(run.orders(files, keep=[by] if by else [], need_amount=False), settings)
+    if costs:
+        orders, spent = ltv_files.with_costs(run, files, costs, by)
+    else:
+        orders, spent = run.orders(files, keep=[by] if by else [], need_amount=False), None
+    result = ltv.analyse(orders, settings, costs=spent)
+    if save_model:
+        ltv_files.write_model(save_model, result.model)
     return run.finish(result.per_user() if per_user else result)
 
 
@@ -668,20 +499,11 @@ def ltv(
 def survival(
     run: Run,
     files: Files = None,
-    period: Annotated[
-        Literal["day", "week", "month"] | None,
-        _own("--period", help="The unit of tenures, where the file has dates. Default: month."),
-    ] = None,
-    horizon: Annotated[
-        int | None,
-        _own("--horizon", help="Project to this period. Default: half as far again as was seen.", metavar="N"),
-    ] = None,
-    by: Annotated[
-        str | None,
-        _own("--by", help="A curve for each value of this column, and a test between them.", metavar="COLUMN"),
-    ] = None,
-    confidence: Annotated[float, _own("--confidence", help="Of the intervals. Default: 0.95.", metavar="SHARE")] = 0.95,
-) -> int:
+    period: Annotated[Grain | None, _period(help="The unit of tenures, where the file has dates. Default: month.")] = None,
+    horizon: Annotated[int | None, _own("--horizon", help="Project to this period. Default: half as far again as was seen.", metavar="N")] = None,
+    by: Annotated[str | None, _by(help="A curve for each value of this column, and a test between them.")] = None,
+    confidence: Annotated[float, CONFIDENCE] = 0.95,
+) -> int:  # fmt: skip
     """Survival of subscribers: how many stay how long, and how it goes on.
 
     Takes user_id, started_at, ended_at; or user_id, tenure, churned; or counts: period, alive. Kaplan-Meier with
@@ -689,14 +511,42 @@ def survival(
     """
     from userops import survival
 
-    settings = survival.Settings(
-        **run.reporting,
-        period=period,
-        horizon=horizon,
-        by=by,
-        confidence=confidence,
-    )
+    settings = survival.Settings(**run.reporting, period=period, horizon=horizon, by=by, confidence=confidence)
     return run.finish(survival.analyse(run.subscriptions(files, keep=[by] if by else []), settings))
+
+
+@command(
+    ANALYSES,
+    "userops churn orders.csv",
+    "userops churn events.parquet --horizon 30d -o churn.html",
+    "userops churn orders.parquet --per-user -o at-risk.csv",
+    "userops churn orders.parquet --breadth product_id --lang zh",
+)
+def churn(
+    run: Run,
+    files: Files = None,
+    horizon: Annotated[str, _own("--horizon", help="Gone is who does nothing for so long, such as 30d, 12w. Default: 90d.", metavar="TIME")] = "90d",
+    breadth: Annotated[str | None, _own("--breadth", help="Count a user's different values of this column, such as product_id. Default: of events, their names.", metavar="COLUMN")] = None,
+    seed: Annotated[int, _own("--seed", help="Of what is dealt at random. Default: 0.", metavar="N")] = 0,
+    per_user: Annotated[bool, _per_user(help="One row per user, each with a reason, instead of tenths.")] = False,
+) -> int:  # fmt: skip
+    """Churn: who will not come back, what drives it, and a reason for every user.
+
+    Learns from who left before, is tested on who left later, and stands beside a model of repeat buying and recency
+    alone. Takes orders or events with a history of three horizons.
+    """
+    from userops import churn
+    from userops.cli_support import lists
+
+    settings = churn.Settings(
+        **run.reporting,
+        horizon=lists.duration("--horizon", horizon),
+        seed=seed,
+        breadth=breadth,
+        per_user=per_user,
+    )
+    result = churn.analyse(run.activity(files, keep=[breadth] if breadth else []), settings)
+    return run.finish(result.per_user() if per_user else result)
 
 
 @command(
@@ -709,48 +559,25 @@ def survival(
 def aarrr(
     run: Run,
     files: Files = None,
-    events: Annotated[list[str] | None, _own("--events", help="What users did (repeatable).", metavar="FILE")] = None,
-    orders: Annotated[
-        list[str] | None, _own("--orders", help="What users bought (repeatable).", metavar="FILE")
-    ] = None,
-    costs: Annotated[
-        list[str] | None, _own("--costs", help="What was spent: date, channel, spend (repeatable).", metavar="FILE")
-    ] = None,
-    referrals: Annotated[
-        list[str] | None,
-        _own("--referrals", help="Who invited: referrer_id, invited_at, user_id (repeatable).", metavar="FILE"),
-    ] = None,
-    activation_event: Annotated[
-        str | None,
-        _own(
-            "--activation-event",
-            help="What activates a newcomer. Default: [activation] of the configuration.",
-            metavar="EVENT",
-        ),
-    ] = None,
-    activation_within: Annotated[
-        str | None,
-        _own("--activation-within", help="Time to be activated in, such as 12h, 7d. Default: 7d.", metavar="TIME"),
-    ] = None,
-    by: Annotated[
-        str | None,
-        _own("--by", help="Break down by this column, of the users table or of a user's first row.", metavar="COLUMN"),
-    ] = None,
-    vertical: Annotated[
-        str | None,
-        _own("--vertical", help="Show benchmarks for this line of business, such as e-commerce.", metavar="NAME"),
-    ] = None,
-    confidence: Annotated[float, _own("--confidence", help="Of the intervals. Default: 0.95.", metavar="SHARE")] = 0.95,
-) -> int:
+    events: Annotated[list[str] | None, EVENTS] = None,
+    orders: Annotated[list[str] | None, ORDERS] = None,
+    costs: Annotated[list[str] | None, COSTS] = None,
+    referrals: Annotated[list[str] | None, REFERRALS] = None,
+    activation_event: Annotated[str | None, _own("--activation-event", help="What activates a newcomer. Default: [activation] of the configuration.", metavar="EVENT")] = None,
+    activation_within: Annotated[str | None, _own("--activation-within", help="Time to be activated in, such as 12h, 7d. Default: 7d.", metavar="TIME")] = None,
+    by: Annotated[str | None, _by(help="Break down by this column, of the users table or of a user's first row.")] = None,
+    vertical: Annotated[str | None, _own("--vertical", help="Show benchmarks for this line of business, such as e-commerce.", metavar="NAME")] = None,
+    confidence: Annotated[float, CONFIDENCE] = 0.95,
+) -> int:  # fmt: skip
     """AARRR: acquisition, activation, retention, revenue and referral on one page.
 
     Takes any of events, orders, users, costs and referrals; what they do not hold is said. Reports the last 28 days, or
     --since to --until, beside as many days before.
     """
     from userops import aarrr
-    from userops.cli_support import aarrr_files
+    from userops.cli_support import business, business_files
 
-    event, within = aarrr_files.activation(run, activation_event, activation_within)
+    event, within = business.activation(run, activation_event, activation_within)
     settings = aarrr.Settings(
         **run.reporting,
         activation_event=event,
@@ -759,8 +586,12 @@ def aarrr(
         confidence=confidence,
         vertical=vertical,
     )
-    named = {"events": events, "orders": orders, "costs": costs, "referrals": referrals}
-    given = aarrr_files.read(run, files, named, by)
+    given = business_files.read(
+        run,
+        files,
+        {"events": events, "orders": orders, "costs": costs, "referrals": referrals},
+        list(dict.fromkeys(filter(None, ("channel", by)))),
+    )
     return run.finish(
         aarrr.analyse(
             given.events,
@@ -771,6 +602,102 @@ def aarrr(
             referrals=given.referrals,
             mind=given.mind,
         )
+    )
+
+
+@command(
+    ANALYSES,
+    "userops audit orders.csv events.parquet users.csv",
+    "userops audit orders.csv --json -o audit.json",
+    "userops audit orders.csv --compare-with audit.json --fail-on error",
+    "userops audit events.parquet --evidence evidence.csv -o audit.html --tz Asia/Shanghai",
+)
+def audit(
+    run: Run,
+    files: Files = None,
+    evidence: Annotated[
+        str | None, _own("--evidence", help="Write the rows that findings are about to this file.", metavar="FILE")
+    ] = None,
+    compare_with: Annotated[
+        str | None,
+        _own("--compare-with", help="Look for drift since this earlier audit, written with --json.", metavar="FILE"),
+    ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        _own(
+            "--threshold", help="From where on something is found, such as psi=0.3 (repeatable).", metavar="NAME=VALUE"
+        ),
+    ] = None,
+    business_start: Annotated[
+        str | None, _own("--business-start", help="Earlier rows cannot be.", metavar="DATE")
+    ] = None,
+    fail_on: Annotated[Literal["warn", "error"] | None, FAIL_ON] = None,
+) -> int:
+    """Audit: are the data authentic and complete, and what to mend first.
+
+    Takes orders, events and users, several at once. Nineteen checks of each, with affected rows, evidence and what to
+    do; a grade from A to D. Stops at nothing that can be read.
+    """
+    from userops import audit
+    from userops.cli_support import audit_files
+    from userops.periods import parse_day
+
+    audit_files.check_evidence(run, evidence, files)
+    settings = audit.Settings(
+        **run.reporting,
+        business_start=parse_day(business_start, "--business-start", run.common.tz),
+        thresholds=audit_files.thresholds(threshold or []),
+    )
+    last = audit_files.read_last(compare_with) if compare_with else None
+    found = audit.look(audit_files.read(run, files), settings, last=last, hide=audit_files.shown_ids(run))
+    if evidence:
+        run.write_beside(evidence, "evidence", found.evidence())
+    stays = not run.common.share and run.common.min_cell is None
+    return run.finish(audit.published(found, settings, profile=stays), fail_on=fail_on)
+
+
+@command(
+    ANALYSES,
+    "userops diagnose shop/",
+    "userops diagnose orders.parquet events.parquet users.parquet -o report.html",
+    "userops diagnose shop/ --compare-with last.json -o today.json --fail-on error",
+    "userops diagnose shop/ --audience behaviour.cac.channel=search_ads --csv",
+    "userops diagnose orders.csv --lang zh -o report.html",
+)
+def diagnose(
+    run: Run,
+    files: Files = None,
+    events: Annotated[list[str] | None, EVENTS] = None,
+    orders: Annotated[list[str] | None, ORDERS] = None,
+    costs: Annotated[list[str] | None, COSTS] = None,
+    referrals: Annotated[list[str] | None, REFERRALS] = None,
+    feedback: Annotated[list[str] | None, _own("--feedback", help="What users say: user_id, time, score, text (repeatable).", metavar="FILE")] = None,
+    goals: Annotated[str | None, _own("--goals", help="Targets, funnel and activation, as in userops.toml. Default: the configuration.", metavar="FILE")] = None,
+    compare_with: Annotated[str | None, _own("--compare-with", help="Say what is new, worse, better or resolved since this earlier --json report.", metavar="REPORT.json")] = None,
+    history: Annotated[str | None, _own("--history", help="Keep one report a night in this folder, and compare with the nights before.", metavar="DIR")] = None,
+    show: Annotated[str | None, _own("--show", help="Show the days behind one finding.", metavar="ID")] = None,
+    audience: Annotated[str | None, _own("--audience", help="List the users to act on for one finding, a fifth of them to compare with.", metavar="ID")] = None,
+    fail_on: Annotated[Literal["warn", "error"] | None, FAIL_ON] = None,
+    notify: Annotated[str | None, _own("--notify", help="Send new and worse findings to this address.", metavar="URL")] = None,
+) -> int:  # fmt: skip
+    """The check-up: what ails the business, why, what to do, and whether it helped.
+
+    Takes whatever there is of orders, events, users, costs, referrals and feedback, or a folder of them. Judges the data
+    first, then portrait, demand, goals, behaviour and content; ranks what it finds by the money at stake.
+    """
+    from userops.cli_support import checkup
+
+    return checkup.run(
+        run,
+        files,
+        {"events": events, "orders": orders, "costs": costs, "referrals": referrals, "feedback": feedback},
+        goals=goals,
+        compare_with=compare_with,
+        history=history,
+        show=show,
+        audience=audience,
+        fail_on=fail_on,
+        notify=notify,
     )
 
 
@@ -804,7 +731,7 @@ def demo(
     days: Annotated[int, _own("--days", help="How many days. Default: 365.", metavar="N")] = 365,
     seed: Annotated[int, _own("--seed", help="Another seed, another shop. Default: 0.", metavar="N")] = 0,
     stories: Annotated[bool, _own("--stories/--no-stories", help="Plant points of pain to be found, or none.")] = True,
-) -> int:
+) -> int:  # fmt: skip
     """Write a simulated shop to try things on: orders, events, users, costs.
 
     The same seed gives the same bytes. Points of pain are planted as stories for the analyses to find.
@@ -821,10 +748,8 @@ def demo(
 )
 def schema(
     run: Run,
-    of: Annotated[
-        str, typer.Argument(metavar="COMMAND", help="The command whose JSON is described.", show_default=False)
-    ],
-) -> int:
+    of: Annotated[str, typer.Argument(metavar="COMMAND", help="The command whose JSON is described.", show_default=False)],
+) -> int:  # fmt: skip
     """The JSON Schema of what a command prints with --json."""
     from userops.cli_support import schemas
 
@@ -900,22 +825,5 @@ def _obeyed(arguments: list[str]) -> int:
             return Exit.USAGE
         if not hasattr(mistake, "format_message"):  # how Typer's own complaints are told from all else
             raise
-        raise _usage_error(mistake) from mistake
+        raise usage_error(mistake) from mistake
     return Exit.OK
-
-
-def _usage_error(mistake: Any) -> UseropsError:
-    """Typer's complaint in our words: what was given, where it came from, what is known."""
-    message, ctx, param = mistake.format_message().rstrip("."), mistake.ctx, getattr(mistake, "param", None)
-    choice = re.search(r"'([^']*)' is not one of (.+)", message)
-    if choice and param:
-        return UsageError.unknown_name(max(param.opts, key=len), choice[1], re.findall(r"'([^']+)'", choice[2]))
-    hint = f"{ctx.command_path if ctx else 'userops'} --help shows what it takes"
-    if ctx and param:
-        source = getattr(ctx.get_parameter_source(param.name), "name", "")
-        says = {
-            "ENVIRONMENT": f"{param.envvar} says so",
-            "DEFAULT_MAP": "the configuration file says so: userops config show",
-        }
-        hint = says.get(source, hint)
-    return UsageError("E_USAGE", message, hint)

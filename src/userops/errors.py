@@ -19,6 +19,12 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     return by_fold[found[0]] if found else None
 
 
+def _churn_hint(longest: int | None) -> str:
+    """What to do where churn cannot be learned: the longest horizon that would do, else what needs no model."""
+    would = f"--horizon {longest}d would do" if longest else "no horizon would do; give more history or more users"
+    return f"{would}; userops lifecycle tells who is silent, without a model"
+
+
 def _listed(names: Sequence[str], limit: int = 12) -> str:
     shown = ", ".join(names[:limit])
     return f"{shown}, … ({len(names)} in all)" if len(names) > limit else shown
@@ -53,12 +59,36 @@ class UsageError(UseropsError):
         return cls("E_BAD_VALUE", f"{option} cannot be '{given}'", f"it takes {wanted}")
 
     @classmethod
+    def memory_too_small(cls, limit: int, least: int, rows: int) -> Self:
+        what = f"{rows:,} rows" if rows else "the program itself"
+        message = f"--memory-limit {limit / 1e9:.2f}GB is too small: {what} cannot be worked on in it"
+        return cls(
+            "E_MEMORY_LIMIT",
+            message,
+            f"the least that would do is --memory-limit {-(-least // 10_000_000) / 100:.2f}GB",
+        )
+
+    @classmethod
+    def not_on_engine(cls, engine: str, what: str, hint: str | None = None) -> Self:
+        hint = hint or f"leave --engine {engine} out to run it on this machine"
+        return cls("E_ENGINE", f"--engine {engine} cannot run {what}", hint)
+
+    @classmethod
+    def engine_needs(cls, engine: str, option: str, hint: str) -> Self:
+        return cls("E_ENGINE", f"--engine {engine} needs {option}", hint)
+
+    @classmethod
     def needs_events(cls, options: str, path: str) -> Self:
         return cls("E_NEEDS_EVENTS", f"{options} name events, {path} holds orders", "leave them out, or give events")
 
     @classmethod
     def needs_events_or_orders(cls) -> Self:
         return cls("E_NO_ACTS", "neither events nor orders are given", "name one of them: --events FILE, --orders FILE")
+
+    @classmethod
+    def no_audience(cls, finding: str) -> Self:
+        hint = "its card says what to do; findings with an audience show the command that writes it"
+        return cls("E_NO_AUDIENCE", f"{finding} is about nobody in particular", hint)
 
     @classmethod
     def no_steps(cls) -> Self:
@@ -91,6 +121,10 @@ class UsageError(UseropsError):
     @classmethod
     def binary_to_terminal(cls, format: str) -> Self:
         return cls("E_BINARY_TO_TERMINAL", f"{format} is not for a terminal", "use -o FILE or pipe it")
+
+    @classmethod
+    def notify_address(cls, shown: str, problem: str, hint: str) -> Self:
+        return cls("E_NOTIFY", f"--notify {shown}: {problem}", hint)
 
     @classmethod
     def pseudonym_key_missing(cls, variable: str) -> Self:
@@ -206,6 +240,21 @@ class InputError(UseropsError):
         return cls("E_NOT_FITTED", f"{model} cannot be fitted: {problem}", hint)
 
     @classmethod
+    def history_too_short(cls, path: str, days: int, horizon: int, longest: int | None) -> Self:
+        message = f"{path} spans {days:,} {'day' if days == 1 else 'days'}; a horizon of {horizon:,} takes {3 * horizon:,}, three times as many"
+        return cls("E_HISTORY_TOO_SHORT", message, _churn_hint(longest))
+
+    @classmethod
+    def too_few_to_learn_from(
+        cls, path: str, stayed: int, left: int, least: int, horizon: int, longest: int | None
+    ) -> Self:
+        message = (
+            f"of the users in {path}, {stayed:,} came back within {horizon:,} days and {left:,} did not: "
+            f"it takes {least} of each to learn from"
+        )
+        return cls("E_TOO_FEW", message, _churn_hint(longest))
+
+    @classmethod
     def event_name_taken(cls, event: str, path: str) -> Self:
         hint = f"call it otherwise, or leave it out: --where 'event!={event}'"
         return cls("E_EVENT_NAME_TAKEN", f"an event of {path} is called '{event}', as paths call their ends", hint)
@@ -223,6 +272,11 @@ class InputError(UseropsError):
     @classmethod
     def user_unknown(cls, user: str, path: str) -> Self:
         return cls("E_USER_UNKNOWN", f"no user '{user}' in {path}", "ids are compared as text; look for it in the file")
+
+    @classmethod
+    def not_a_report(cls, path: str, problem: str) -> Self:
+        hint = "write one with: userops diagnose FILE --json -o report.json"
+        return cls("E_NOT_A_REPORT", f"{path} is no earlier report: {problem}", hint)
 
     @classmethod
     def no_amount(cls, path: str) -> Self:
@@ -255,6 +309,15 @@ class InputError(UseropsError):
         return cls(
             "E_READER_DIED", f"reading the input ended with {signal}: {why}", "look at the file with another tool"
         )
+
+    @classmethod
+    def memory_limit_met(cls, limit: int) -> Self:
+        hint = "give it more, or read fewer rows (--where, --since)"
+        return cls("E_MEMORY_LIMIT", f"the run would have taken more than --memory-limit {limit / 1e9:.2f}GB", hint)
+
+    @classmethod
+    def cluster_failed(cls, engine: str, problem: str, hint: str | None = None) -> Self:
+        return cls("E_CLUSTER", f"{engine}: {problem}", hint)
 
     @classmethod
     def too_large_for_memory(cls, path: str) -> Self:

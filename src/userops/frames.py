@@ -23,7 +23,8 @@ the frame until they are counted; :func:`good` leaves the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import ClassVar, Literal
 
@@ -47,6 +48,7 @@ REASONS: tuple[str, ...] = (
     "unreadable_number",
     "unreadable_churned",
     "ends_before_start",
+    "off_the_scale",
     "not_an_order",
     "not_an_event",
     "filtered_out",
@@ -72,6 +74,7 @@ REASON_TEXTS: dict[str, Text] = {
     "unreadable_number": Text("no number where one is needed", "缺少数值或数值无法解析"),
     "unreadable_churned": Text("not said whether churned", "未说明是否流失"),
     "ends_before_start": Text("ends before it starts", "结束早于开始"),
+    "off_the_scale": Text("score not on its scale (whole, 0-10; stars 1-5)", "评分超出量表(0-10 的整数;星级 1-5)"),
     "not_an_order": Text("not an order (cancelled, closed, voided)", "非有效订单(取消、关闭、作废)"),
     "not_an_event": Text("not an event (a profile, another type of row)", "非事件行(用户属性等)"),
     "filtered_out": Text("left out by --where", "被 --where 排除"),
@@ -177,6 +180,18 @@ class Referrals(Table):
     """Invitations: ``referrer_id``, ``invited_at``, ``instant``, and ``user_id``: who joined, null until somebody did."""
 
     time = "invited_at"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback(Table):
+    """What users say: ``user_id`` (null: nobody's), ``time``, ``instant``, and how they rate.
+
+    ``score`` (Int8, 0-10: would they recommend), ``rating`` (Int8, 1-5 stars): null where not given, at least one is
+    there in rows that count. ``text`` and ``topic`` (String, null where there is none); ``platform`` and ``channel``
+    where the file has them.
+    """
+
+    time = "time"
 
 
 Shape = Literal["dates", "tenures", "counts"]
@@ -346,6 +361,58 @@ def referrals(frame: pl.LazyFrame | pl.DataFrame, *, as_of: date | None = None) 
     )
 
 
+SCALES: dict[str, tuple[int, int]] = {"score": (0, 10), "rating": (1, 5)}
+"""Lowest and highest answer of what feedback rates by; all are whole."""
+
+
+def feedback(frame: pl.LazyFrame | pl.DataFrame, *, as_of: date | None = None) -> Feedback:
+    """Feedback from a frame with ``time`` and ``score`` or ``rating``; ``user_id, text, topic, platform`` where it tells.
+
+    Answers without a user count: they are nobody's. Rows without a time or an answer on its scale are rejected, not
+    dropped unseen, and so are those after ``as_of``. Raises InputError where a column is missing or of the wrong kind.
+    """
+    lazy = frame.lazy()
+    if "user_id" not in lazy.collect_schema():
+        lazy = lazy.with_columns(user_id=pl.lit(None, pl.String))
+    lazy, schema, user_id_dtype = _checked(lazy, ("user_id", "time"), "time")
+    given = [name for name in SCALES if name in schema]
+    if not given:
+        raise InputError.column_missing("score", "the frame", schema.names())
+    for name in given:
+        if not (schema[name].is_numeric() or schema[name] == pl.Null):
+            raise InputError.wrong_dtype(name, str(schema[name]), "a number")
+    numbers = {name: pl.col(name).cast(pl.Float64) if name in given else None for name in SCALES}
+    answers, wrong = answered(numbers)
+    flaws, clocks = _users_and_times(schema, "time", as_of)
+    flaws = {reason: flaw for reason, flaw in flaws.items() if not reason.endswith("user_id")} | wrong
+    raw = lazy.with_columns(reject=first_reason(flaws))
+    somebody = ~(missing(pl.col("user_id"), schema["user_id"]) | is_placeholder(pl.col("user_id"), schema["user_id"]))
+    words = {
+        name: pl.col(name).cast(pl.String) if name in schema else pl.lit(None, pl.String) for name in ("text", "topic")
+    }
+    return Feedback(
+        rows=raw.with_columns(user_id=pl.when(somebody).then("user_id"), **clocks, **answers, **words),
+        raw=raw,
+        sources=(Source("the frame", "canonical", {}),),
+        user_id_dtype=user_id_dtype,
+    )
+
+
+def answered(numbers: Mapping[str, pl.Expr | None]) -> tuple[dict[str, pl.Expr], dict[str, pl.Expr]]:
+    """Answers on their :data:`SCALES` (Int8, null where there is none), and what is wrong with rows that have none.
+
+    ``numbers``: Float64 by scale, None where the file has no such column.
+    """
+    given = {name: pl.lit(None, pl.Float64) if number is None else number for name, number in numbers.items()}
+    answers = {
+        name: pl.when(number.is_between(*SCALES[name]) & (number == number.round())).then(number).cast(pl.Int8)
+        for name, number in given.items()
+    }
+    silent = pl.all_horizontal([answer.is_null() for answer in answers.values()])
+    said = pl.any_horizontal([number.is_not_null() for number in given.values()])
+    return answers, {"off_the_scale": silent & said, "unreadable_number": silent & ~said}
+
+
 def is_number(value: pl.Expr) -> pl.Expr:
     """True for a finite number that is not negative."""
     return (value.is_finite() & (value >= 0)).fill_null(value=False)
@@ -416,6 +483,16 @@ def first_reason(flaws: dict[str, pl.Expr]) -> pl.Expr:
     for reason in sorted(flaws, key=reject_code, reverse=True):
         code = pl.when(flaws[reason]).then(pl.lit(reject_code(reason), dtype=pl.UInt8)).otherwise(code)
     return code
+
+
+def joinable(events: Events | None, orders: Orders | None) -> tuple[Events | None, Orders | None]:
+    """Events and orders with ids of one type: as they are, or text where the two differ."""
+    if events is None or orders is None:
+        return events, orders
+    if events.rows.collect_schema()["user_id"] == orders.rows.collect_schema()["user_id"]:
+        return events, orders
+    text = pl.col("user_id").cast(pl.String)
+    return replace(events, rows=events.rows.with_columns(text)), replace(orders, rows=orders.rows.with_columns(text))
 
 
 def good(rows: pl.LazyFrame) -> pl.LazyFrame:

@@ -21,8 +21,7 @@ from typing import Any
 
 import polars as pl
 
-from userops import account, chains, frames, periods, stats, visits
-from userops.collecting import collect
+from userops import chains, frames, partition, periods, stats, visits
 from userops.errors import InputError, UsageError
 from userops.funnel_rules import SECOND, UNITS, Rules, Settings, Step, decide, serving, window
 from userops.funnel_scan import BY, TREND, WHOLE, Found, Scan
@@ -75,10 +74,14 @@ def _require_events(table: frames.Table, rules: Rules, found: Found) -> None:
         if event not in known:
             raise InputError.event_unknown(event, table.name, known)
     for number, step in enumerate(rules.steps, 1):
-        if number not in reached and step.where is not None:
-            rows = frames.good(table.rows).filter(serving(step)).select(pl.len())
-            if collect(rows, table.name).item() == 0:
-                raise InputError.step_matches_nothing(number, step.text, table.name)
+        if number not in reached and step.where is not None and not _count(table, serving(step)):
+            raise InputError.step_matches_nothing(number, step.text, table.name)
+
+
+def _count(table: frames.Table, met: pl.Expr) -> int:
+    """How many rows that count meet a condition."""
+    rows = partition.Reduce(lambda rows: frames.good(rows).filter(met).select(n=pl.len()))
+    return int(partition.run(table.rows, {"rows": rows}, what=table.name)["rows"]["n"].sum())
 
 
 # --- finish ---------------------------------------------------------------------------------------------------------
@@ -144,14 +147,7 @@ class Story:
 
     def warnings(self, whole: pl.DataFrame) -> tuple[Text, ...]:
         """What may mislead."""
-        books = self.found.books
-        said = (
-            books.twice_warning(),
-            account.cut_short(books, self.found.as_of),
-            account.copies_warning(account.exact_copies(books.table, books.rows_used)),
-            *page.warnings(self, whole),
-        )
-        return tuple(warning for warning in said if warning is not None)
+        return (*self.found.books.doubts(self.found.as_of), *page.warnings(self, whole))
 
     def settings_in_force(self) -> dict[str, Any]:
         """Every setting with the value that was used."""
@@ -323,9 +319,7 @@ class Story:
         return Result("funnel", rows, summary, self.provenance(()), {}, page.explained(self, user, rows))
 
     def _knows(self, user: str) -> bool:
-        table = self.found.books.table
-        mine = frames.good(table.rows).filter(pl.col("user_id").cast(pl.String) == user).select(pl.len())
-        return bool(collect(mine, table.name).item())
+        return bool(_count(self.found.books.table, pl.col("user_id").cast(pl.String) == user))
 
 
 def _seconds(name: str) -> pl.Expr:

@@ -23,6 +23,9 @@ _LEVEL = 1 << 112
 ROWS_AT_ONCE = 25_000_000
 """Rows that are looked at together in the fast form: they take some 1.2 GB."""
 
+NEED = partition.Need(working=40, held=1)
+"""Memory that a row takes in the fast form, as measured."""
+
 _GENERAL_WEIGHT = 4
 """How many times as much memory a row takes in the general form."""
 
@@ -66,14 +69,11 @@ class Scan:
         """
         table, settings = self.table, self.rules.settings
         weight = 1 if self.rules.plain else _GENERAL_WEIGHT
-        partitions = partitions or partition.count_for(table.size and table.size * weight, at_once=ROWS_AT_ONCE)
-        first = {"account": account.reduce(table)}
+        partitions = partitions or partition.count_for(
+            table.size and table.size * weight, at_once=ROWS_AT_ONCE, need=NEED
+        )
         once = table.size is None and partitions == 1
-        if once:
-            first["rows"] = partition.Reduce(self.rows)
-        small = partition.run(table.rows, first, what=table.name)
-        books = account.Account(small["account"], table)
-        books.require_rows()
+        books, small = account.opened(table, {"rows": partition.Reduce(self.rows)} if once else {})
         as_of = settings.as_of or account.latest_day(books)
         source, slim = (small["rows"].lazy(), _as_they_are) if once else (table.rows, self.rows)
         reduces = self._reduces(slim, self.last_mature(as_of))

@@ -133,7 +133,8 @@ class Story:
         settings, found = self.settings, self.found
         totals = self.reported(accounting(found))
         rows = self.reported(accounting(found, settings.by)) if settings.by else totals
-        summary, warnings = self.summary(totals), [*found.doubts(), *page.warnings(self, totals)]
+        summary = self.summary(totals)
+        warnings = [*found.books.doubts(found.as_of), *page.warnings(self, totals)]
         chosen = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in ("tz", "week_start")}
         provenance = Provenance(
             as_of=found.as_of.isoformat(),

@@ -29,6 +29,9 @@ from userops.texts.stages import CHURNED, DECLINE, GROWTH, INTRODUCTION, MATURIT
 
 ActKind = Literal["orders", "active_days"]
 
+NEED = partition.Need(working=100, held=12)
+"""Memory that a row takes, as measured."""
+
 FEWEST_GAPS = 50
 """Fewer gaps than this make no thresholds: not even five would lie beyond the 90 %."""
 
@@ -143,24 +146,15 @@ def analyse(
     """
     settings = replace(settings or Settings(), **changes)
     table = visits.table_of(rows, settings.as_of)
-    partitions = partitions or partition.count_for(table.size)
+    partitions = partitions or partition.count_for(table.size, need=NEED)
     kind: ActKind = "orders" if isinstance(table, frames.Orders) else "active_days"
     if settings.thresholds is not None and settings.thresholds.acts != kind:
         given, wanted = settings.thresholds.acts.replace("_", " "), kind.replace("_", " ")
         raise UsageError.bad_value("--thresholds", f"thresholds of {given}", f"those of {wanted} for this data")
-    reduces = {
-        "users": partition.Reduce(lambda rows: _of_users(table, rows, settings, users)),
-        "account": account.reduce(table),
-    }
+    reduces = {"users": partition.Reduce(lambda rows: _of_users(table, rows, settings, users))}
     if settings.thresholds is None:
         reduces["gaps"] = partition.Reduce(lambda rows: _gaps(_days(table, rows, settings)), keys=("gap_days",))
-    if isinstance(table, frames.Orders) and table.has_order_id and not table.grain_known:
-        reduces["order_ids"] = account.sampled_order_ids(table)
-    small = partition.run(table.rows, reduces, what=table.name, partitions=partitions)
-    books = account.Account(small["account"], table)
-    books.require_rows()
-    if isinstance(table, frames.Orders) and "order_ids" in small:
-        account.refuse_repeated_order_ids(table, books.rows_used, small["order_ids"]["id"])
+    books, small = account.opened(table, reduces, partitions=partitions)
     as_of = settings.as_of or account.latest_day(books)
     if settings.transitions_from and settings.transitions_from >= as_of:
         raise UsageError.bad_value("--transitions-from", settings.transitions_from, f"a day before as-of, {as_of}")
@@ -170,14 +164,9 @@ def analyse(
         gaps = small["gaps"]
         thresholds = _thresholds(gaps, found["acts"], kind)
     people = _people(found, users, table, as_of, settings)
-    warnings = [
-        books.twice_warning(),
-        account.cut_short(books, as_of),
-        account.copies_warning(account.exact_copies(table, books.rows_used)),
-    ]
     staged = _staged(people, thresholds, as_of, settings)
     story = Story(settings, books, as_of, thresholds, gaps, staged)
-    return story.result([w for w in warnings if w is not None])
+    return story.result(books.doubts(as_of))
 
 
 # --- reduce ---------------------------------------------------------------------------------------------------------

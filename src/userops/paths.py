@@ -36,6 +36,9 @@ MATRIX_STEPS, TRAIL_STEPS = 10, 3
 ROWS_AT_ONCE = 25_000_000
 """Rows that are put in order together: they take some 2.5 GB."""
 
+NEED = partition.Need(working=60, held=50)
+"""Memory that a row takes, as measured."""
+
 LONGEST_TRAIL = 5
 """Steps that a top path has at most."""
 
@@ -152,14 +155,12 @@ def analyse(
     settings = replace(settings or Settings(), **changes)
     table = visits.table_of(rows, settings.as_of)
     _require_columns(table, settings, users)
-    partitions = partitions or partition.count_for(table.size, at_once=ROWS_AT_ONCE)
+    partitions = partitions or partition.count_for(table.size, at_once=ROWS_AT_ONCE, need=NEED)
     seen = partition.Reduce(tables.events_seen, keys=("event",), earliest=("first",), latest=("last",))
-    first = {"account": account.reduce(table), "seen": seen}
+    first = {"seen": seen}
     if settings.by:
         first["groups"] = partition.Reduce(lambda part: _groups(table, part, settings, users))
-    small = partition.run(table.rows, first, what=table.name, partitions=partitions if settings.by else 1)
-    books = account.Account(small["account"], table)
-    books.require_rows()
+    books, small = account.opened(table, first, partitions=partitions if settings.by else 1)
     log = tables.Log.of(small["seen"])
     _require_events(log, settings, table.name)
     groups = Groups.of(small["groups"], str(settings.by)) if settings.by else Groups(None, (None,))
@@ -491,12 +492,7 @@ class Story:
         found = self.tables()
         extras = {name: table for name, table in found.items() if name != self.settings.show}
         rows = found[self.settings.show]
-        warnings = (
-            self.books.twice_warning(),
-            account.cut_short(self.books, self.as_of),
-            account.copies_warning(account.exact_copies(self.books.table, self.books.rows_used)),
-        )
-        said = tuple(warning for warning in warnings if warning is not None)
+        said = tuple(self.books.doubts(self.as_of))
         summary = self.facts().to_dicts()[0]
         provenance = Provenance(
             as_of=self.as_of.isoformat(),

@@ -1,8 +1,9 @@
 """The base of every result: a main table, a flat summary, and where the numbers came from.
 
 An analysis computes; it never draws. What a person should look at is described by plain blocks
-(:class:`TableBlock`, :class:`HeatBlock`, :class:`ChartBlock`, :class:`FunnelBlock`, :class:`GraphBlock`,
-:class:`FactsBlock`, :class:`NotesBlock`), and each renderer in ``outputs`` draws the same blocks its own way. Words come in both languages (:class:`Text`); keys are English.
+(:class:`TableBlock`, :class:`HeatBlock`, :class:`ChartBlock`, :class:`WaterfallBlock`, :class:`FunnelBlock`,
+:class:`GraphBlock`, :class:`StatusBlock`, :class:`CardsBlock`, :class:`FactsBlock`, :class:`NotesBlock`), and each
+renderer in ``outputs`` draws the same blocks its own way. Words come in both languages (:class:`Text`); keys are English.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import polars as pl
 from userops.texts import Lang, Text
 
 __all__ = [
-    "Block", "ChartBlock", "Column", "Edge", "FactsBlock", "FunnelBlock", "GraphBlock", "HeatBlock", "InputReport", "Kind",
-    "Lang", "Node", "NotesBlock", "Provenance", "Result", "Series", "TableBlock", "Text",
+    "Block", "Card", "CardSection", "CardsBlock", "ChartBlock", "Column", "Edge", "FactsBlock", "FunnelBlock",
+    "GraphBlock", "HeatBlock", "InputReport", "Kind", "Lang", "Node", "NotesBlock", "Provenance", "Result", "Series",
+    "StatusBlock", "StatusRow", "TableBlock", "Text", "Tone", "WaterfallBlock",
 ]  # fmt: skip
 
 Kind = Literal["text", "date", "count", "number", "money", "share", "days", "score"]
@@ -82,10 +84,15 @@ class HeatBlock:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One run of numbers of a chart; None is a gap."""
+    """One run of numbers of a chart; None is a gap.
+
+    ``bases``: how many users stand behind each value of a share or a mean, where that is known; a chart without them
+    does not leave the team (``--share``).
+    """
 
     label: Text
     values: tuple[float | None, ...]
+    bases: tuple[int | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,8 @@ class ChartBlock:
     """Numbers along a line of periods: ``lines``, or ``stacked`` bars (values below zero hang below the line).
 
     Every series has one value per label of ``x_labels`` (ISO dates or numbers). ``unfinished``: from this place on
-    the periods are not over; None: all are.
+    the periods are not over; None: all are. ``marked``: the first and the last place of a stretch to look at (the days
+    of an episode). ``baseline``: what the values are held against, a line across.
     """
 
     title: Text
@@ -102,6 +110,22 @@ class ChartBlock:
     kind: Kind = "count"
     shape: Literal["lines", "stacked"] = "lines"
     unfinished: int | None = None
+    marked: tuple[int, int] | None = None
+    baseline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WaterfallBlock:
+    """From one number to another in steps: ``start``, the ``effect`` of each step, ``end``.
+
+    Effects that do not add up to the end are completed by a step for the rest.
+    """
+
+    title: Text
+    start: tuple[Text, float]
+    steps: tuple[tuple[Text, float], ...]
+    end: tuple[Text, float]
+    kind: Kind = "number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +187,76 @@ class NotesBlock:
     tone: Literal["plain", "warning"] = "plain"
 
 
-Block = TableBlock | HeatBlock | ChartBlock | FunnelBlock | GraphBlock | FactsBlock | NotesBlock
+Tone = Literal["error", "warn", "info", "ok", "skipped"]
+"""How something is: it shows as a mark and a word, and as a colour where there are colours."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRow:
+    """How one area is: its name, one line of evidence (``said``, then the numbers)."""
+
+    tone: Tone
+    name: Text
+    said: Text
+    facts: tuple[tuple[Text, Any, Kind], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StatusBlock:
+    """The state of things at a glance: a row per area, under a grade (``A``) and what the grade means."""
+
+    title: Text
+    rows: tuple[StatusRow, ...]
+    grade: str | None = None
+    grade_note: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CardSection:
+    """Lines under a heading, and a command to copy. ``more``: for who wants to know more; folded, or left out."""
+
+    heading: Text
+    lines: tuple[Text, ...] = ()
+    code: str | None = None
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One thing that was found: a badge (its kind), a sentence, its numbers, what belongs to it, its course over time.
+
+    A chart on a card is drawn small: its first series, with what is marked and its baseline.
+    """
+
+    tone: Tone
+    badge: Text
+    title: Text
+    facts: tuple[tuple[Text, Any, Kind], ...] = ()
+    sections: tuple[CardSection, ...] = ()
+    chart: ChartBlock | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CardsBlock:
+    """Cards, the most urgent first. ``whole``: also on a terminal with everything; else in a few lines each there."""
+
+    title: Text
+    cards: tuple[Card, ...]
+    whole: bool = False
+
+
+Block = (
+    TableBlock
+    | HeatBlock
+    | ChartBlock
+    | WaterfallBlock
+    | FunnelBlock
+    | GraphBlock
+    | StatusBlock
+    | CardsBlock
+    | FactsBlock
+    | NotesBlock
+)
 
 
 @dataclass(frozen=True, slots=True)

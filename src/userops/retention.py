@@ -498,9 +498,7 @@ class Story:
         average = self.average(cells)
         rows = self.rows(cells)
         warnings = [
-            self.counted.books.twice_warning(),
-            account.cut_short(self.counted.books, self.counted.as_of),
-            account.copies_warning(account.exact_copies(self.counted.books.table, self.counted.books.rows_used)),
+            *self.counted.books.doubts(self.counted.as_of),
             *page.warnings(self, cells),
         ]
         said = tuple(warning for warning in warnings if warning is not None)

@@ -31,6 +31,9 @@ from userops.results import (
 )
 from userops.texts.segments import Segment
 
+NEED = partition.Need(working=90, held=5)
+"""Memory that a row takes, as measured."""
+
 EXACT_GAPS_UP_TO = 2_000_000
 """Rows up to which the gaps between orders are taken from every customer, in a scan of their own; beyond, from one in
 :data:`GAPS_ONE_USER_IN`, in passing."""
@@ -140,34 +143,22 @@ def analyse(
     """
     settings = replace(settings or Settings(), **changes)
     table = orders if isinstance(orders, frames.Orders) else frames.orders(orders, as_of=settings.as_of)
-    partitions = partitions or partition.count_for(table.size)
+    partitions = partitions or partition.count_for(table.size, need=NEED)
     if previous is not None or settings.by is not None:
         settings = replace(settings, per_user=True)
     reduces = {
         "users": _reduce_users(table, settings),
-        "account": account.reduce(table),
         "gaps": _reduce_gaps(table, settings, GAPS_ONE_USER_IN),
     }
-    if table.has_order_id and not table.grain_known:
-        reduces["order_ids"] = account.sampled_order_ids(table)
-    small = partition.run(table.rows, reduces, what=table.name, partitions=partitions)
-    books = account.Account(small["account"], table)
-    books.require_rows()
-    if "order_ids" in small:
-        account.refuse_repeated_order_ids(table, books.rows_used, small["order_ids"]["id"])
+    books, small = account.opened(table, reduces, partitions=partitions)
     as_of = settings.as_of or account.latest_day(books)
-    scored = _score(small.pop("users"), as_of, settings)
+    scored = tiered(small.pop("users"), as_of, settings)
     gaps, one_user_in = small["gaps"], GAPS_ONE_USER_IN
     if books.rows_used <= EXACT_GAPS_UP_TO:
         exact = {"gaps": _reduce_gaps(table, settings, 1)}
         gaps, one_user_in = partition.run(table.rows, exact, what=table.name, partitions=partitions)["gaps"], 1
-    warnings = [
-        books.twice_warning(),
-        account.cut_short(books, as_of),
-        account.copies_warning(account.exact_copies(table, books.rows_used)),
-    ]
     story = Story(settings, books, as_of, scored, gaps, one_user_in)
-    return story.result(previous, [w for w in warnings if w is not None])
+    return story.result(previous, books.doubts(as_of))
 
 
 # --- reduce ---------------------------------------------------------------------------------------------------------
@@ -223,7 +214,8 @@ class Scored:
     grid: str
 
 
-def _score(reduced: pl.DataFrame, as_of: date, settings: Settings) -> Scored:
+def tiered(reduced: pl.DataFrame, as_of: date, settings: Settings) -> Scored:
+    """Customers with scores and segment as of a day, from their summaries (:func:`tables.user_summary`)."""
     bought = pl.col("orders") > 0
     value = pl.col("monetary")
     if settings.monetary == "mean":

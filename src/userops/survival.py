@@ -141,12 +141,8 @@ class Counted:
 def counted(table: frames.Subscriptions, settings: Settings, partitions: int | None) -> Counted:
     """The tenures of a table, as of the end of as-of."""
     partitions = partitions or partition.count_for(table.size)
-    first = {"account": account.reduce(table)}
-    if table.shape == "dates":
-        first["ends"] = partition.Reduce(lambda rows: frames.good(rows).select(pl.col("ended_at").max()))
-    small = partition.run(table.rows, first, what=table.name, partitions=partitions)
-    books = account.Account(small["account"], table)
-    books.require_rows()
+    ends = partition.Reduce(lambda rows: frames.good(rows).select(pl.col("ended_at").max()))
+    books, small = account.opened(table, {"ends": ends} if table.shape == "dates" else {}, partitions=partitions)
     if table.shape == "counts":
         return _of_counts(table, books, settings.by)
     as_of, unit = settings.as_of, None

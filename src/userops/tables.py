@@ -40,19 +40,23 @@ class OrderRows:
     is_order: pl.Expr
 
 
-def order_rows(rows: pl.LazyFrame, *, within: Sequence[pl.Expr], lines: bool) -> OrderRows:
-    """Canonical rows at order grain: folded when they are ``lines``. ``within``: conditions on what is reported."""
+def order_rows(rows: pl.LazyFrame, *, within: Sequence[pl.Expr], lines: bool, keep: Sequence[str] = ()) -> OrderRows:
+    """Canonical rows at order grain: folded when they are ``lines``, with the columns ``keep``.
+
+    ``within``: conditions on what is reported.
+    """
     counts = pl.all_horizontal(pl.col("reject") == 0, *within) if within else pl.col("reject") == 0
     if lines:
-        return OrderRows(fold_lines(rows.filter(counts)), pl.lit(value=True), pl.col("is_order"))
+        return OrderRows(fold_lines(rows.filter(counts), keep), pl.lit(value=True), pl.col("is_order"))
     return OrderRows(rows, counts, counts & (pl.col("amount") >= 0))
 
 
-def fold_lines(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per order from one row per item: ``user_id, ordered_at, instant, amount``, plus ``is_order``.
+def fold_lines(rows: pl.LazyFrame, keep: Sequence[str] = ()) -> pl.LazyFrame:
+    """One row per order from one row per item: ``user_id, ordered_at, instant, amount``, plus ``is_order`` and ``keep``.
 
     An order is dated by its earliest line that is not negative and worth the sum of its lines; without such a line it
-    is a refund (``ordered_at`` is then the refund's own time). Rows without an order id stand for themselves.
+    is a refund (``ordered_at`` is then the refund's own time). Rows without an order id stand for themselves. Of several
+    values of a kept column an order has the smallest.
     """
     sale = pl.col("amount") >= 0
     named = (
@@ -62,11 +66,12 @@ def fold_lines(rows: pl.LazyFrame) -> pl.LazyFrame:
             pl.coalesce(pl.when(sale).then("ordered_at").min(), pl.col("ordered_at").min()),
             pl.coalesce(pl.when(sale).then("instant").min(), pl.col("instant").min()),
             pl.col("amount").sum(),
+            *(pl.col(name).min() for name in keep),
             is_order=sale.any(),
         )
     )
     alone = rows.filter(pl.col("order_id").is_null())
-    columns = ("user_id", "ordered_at", "instant", "amount", "is_order")
+    columns = ("user_id", "ordered_at", "instant", "amount", "is_order", *keep)
     return pl.concat([named.select(columns), alone.with_columns(is_order=sale).select(columns)])
 
 
@@ -139,6 +144,12 @@ def attribute(
     return both.select("user", pl.coalesce(f"{column} then", column).alias(column))
 
 
+def spend(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """What was spent on acquisition: ``day`` (since 1970-01-01), ``channel`` (text), ``amount`` (steps of money)."""
+    day_ = day(pl.col("date").to_physical())
+    return frames.good(rows).group_by(day=day_, channel=pl.col("channel").cast(pl.String)).agg(pl.col("amount").sum())
+
+
 # --- who was there --------------------------------------------------------------------------------------------------
 
 
@@ -161,14 +172,14 @@ class Acts:
         return day(pl.col(self.time).to_physical())
 
 
-def acts(table: frames.Table, rows: pl.LazyFrame) -> Acts:
-    """The acts among ``rows`` of a table: every event, or every order (lines folded)."""
+def acts(table: frames.Table, rows: pl.LazyFrame, keep: Sequence[str] = ()) -> Acts:
+    """The acts among ``rows`` of a table: every event, or every order (lines folded, with the columns ``keep``)."""
     counts = pl.col("reject") == 0
     if not isinstance(table, frames.Orders):
         return Acts(rows, counts, table.time, counts)
     if not table.has_amount:
         rows = rows.with_columns(amount=pl.lit(0, pl.Int64))
-    orders = order_rows(rows, within=(), lines=table.grain == "line")
+    orders = order_rows(rows, within=(), lines=table.grain == "line", keep=keep)
     return Acts(orders.rows, orders.is_order, table.time, orders.counts)
 
 

@@ -14,16 +14,17 @@ from typing import Any
 import polars as pl
 
 from userops import account, frames, money, partition, periods, tables
-from userops.collecting import collect
 from userops.errors import InputError
 from userops.periods import Grain, WeekStart
-from userops.results import Text
 
 MASK_WIDTH = 64
 """Periods that a mask can tell apart."""
 
 ROWS_AT_ONCE = 50_000_000
 """Rows whose visits are looked for together: they take some 2 GB."""
+
+NEED = partition.Need(working=60, held=8)
+"""Memory that a row takes, as measured; more where users are told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +76,6 @@ class Visits:
         first, last = self.span
         return max(first, self.number(since or date.min)), min(last, self.number(until or date.max))
 
-    def doubts(self) -> list[Text]:
-        """Warnings about the rows themselves: hours that were twice, a last day cut short, exact copies."""
-        books = self.books
-        found = (
-            books.twice_warning(),
-            account.cut_short(books, self.as_of),
-            account.copies_warning(account.exact_copies(books.table, books.rows_used)),
-        )
-        return [text for text in found if text is not None]
-
 
 def table_of(rows: frames.Table | pl.LazyFrame | pl.DataFrame, as_of: date | None) -> frames.Table:
     """The table itself, or a frame with our column names as one: of events if it has a column ``event``, else of orders."""
@@ -119,8 +110,9 @@ def visits(
         names = table.rows.collect_schema().names()
         if by not in names:
             raise InputError.column_unknown(by, table.name, names)
-    partitions = partitions or partition.count_for(table.size, at_once=ROWS_AT_ONCE)
     plain = by is None and users is None and grain != "day"
+    need = NEED if by is None and users is None else partition.TYPICAL
+    partitions = partitions or partition.count_for(table.size, at_once=ROWS_AT_ONCE, need=need)
 
     def run(of_visits: partition.Reduce) -> tuple[account.Account, dict[str, pl.DataFrame]]:
         return opened(table, {"visits": of_visits, **(beside or {})}, partitions=partitions)
@@ -145,19 +137,8 @@ def visits(
 def opened(
     table: frames.Table, beside: Mapping[str, partition.Reduce] | None = None, *, partitions: int = 1
 ) -> tuple[account.Account, dict[str, pl.DataFrame]]:
-    """The books of a table, and from the same scan ``acts`` (:func:`count_acts`) and the tables of ``beside``.
-
-    Raises InputError when no row counts, and when order ids repeat without a reason.
-    """
-    reduces = {"account": account.reduce(table), "acts": count_acts(table), **(beside or {})}
-    if isinstance(table, frames.Orders) and table.has_order_id and not table.grain_known:
-        reduces["order_ids"] = account.sampled_order_ids(table)
-    small = partition.run(table.rows, reduces, what=table.name, partitions=partitions)
-    books = account.Account(small.pop("account"), table)
-    books.require_rows()
-    if isinstance(table, frames.Orders) and "order_ids" in small:
-        account.refuse_repeated_order_ids(table, books.rows_used, small.pop("order_ids")["id"])
-    return books, small
+    """As :func:`account.opened`, with ``acts`` (:func:`count_acts`) beside."""
+    return account.opened(table, {"acts": count_acts(table), **(beside or {})}, partitions=partitions)
 
 
 def count_acts(table: frames.Table) -> partition.Reduce:
@@ -174,8 +155,8 @@ def count_acts(table: frames.Table) -> partition.Reduce:
 
 def event_names(table: frames.Table) -> list[str]:
     """The names of all events that count, sorted."""
-    named = frames.good(table.rows).select(pl.col("event").unique().sort())
-    return collect(named, table.name).to_series().to_list()
+    names = partition.Reduce(lambda rows: frames.good(rows).select(pl.col("event").unique()))
+    return partition.run(table.rows, {"names": names}, what=table.name)["names"]["event"].unique().sort().to_list()
 
 
 def totals(books: account.Account, acts: pl.DataFrame) -> dict[str, Any]:

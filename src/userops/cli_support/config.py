@@ -23,7 +23,7 @@ from userops.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-BUSINESS_TABLES = ("vertical", "goals", "funnel", "activation")
+BUSINESS_TABLES = ("vertical", "goals", "funnel", "activation", "carried_out")
 """Keys that describe the business rather than set options; the commands that need them read them."""
 
 
@@ -50,7 +50,7 @@ class Config:
                         raise UsageError.unknown_name("key", inner, sorted(options[key]), f"[{key}] of {where}")
                     option = inner.replace("-", "_")
                     found[key][option] = _as_option(setting, repeats=options[key][option])
-            elif name in every:
+            elif name in every and not (key in BUSINESS_TABLES and isinstance(value, dict)):
                 for command, names in options.items():
                     if name in names:
                         found[command].setdefault(name, _as_option(value, repeats=names[name]))

@@ -74,6 +74,10 @@ class Talk:
         if self.verbose:
             self._say("note", message)
 
+    def insist(self, message: str) -> None:
+        """Something that must be known even of a quiet run: a message that was not delivered."""
+        self._say("warning", message)
+
     def warn(self, message: str) -> None:
         """Something that may mislead."""
         if not self.quiet:

@@ -60,6 +60,8 @@ def guarded(work: Callable[[], int], talk: Talk) -> int:
     _remove_all(temporary_out)
     if stopped:
         if stopped[0] == signal.SIGINT:
+            if sys.stderr.isatty():
+                sys.stderr.write("\r\x1b[K")  # the line of progress, if there was one
             return Exit.INTERRUPTED
         signal.signal(stopped[0], signal.SIG_DFL)
         os.kill(os.getpid(), stopped[0])
@@ -107,11 +109,16 @@ def _be_the_child(work: Callable[[], int], temporary_in: int, alive_out: int) ->
         os._exit(code)
 
 
+def leave(code: int) -> None:
+    """End this process at once, without what it left unfinished."""
+    _remove(_remembered)
+    os._exit(code)
+
+
 def _leave_with_the_parent(alive_out: int) -> None:
     """Block until the parent's end of the pipe closes, which it does when the parent dies; then do its duty."""
     os.read(alive_out, 1)
-    _remove(_remembered)
-    os._exit(Exit.BUG)
+    leave(Exit.BUG)
 
 
 def _stops() -> tuple[signal.Signals, ...]:

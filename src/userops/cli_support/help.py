@@ -87,7 +87,7 @@ def command_page(command: Any, ctx: Any) -> str:
         record = param.get_help_record(ctx)
         if record:
             panels.setdefault(param.rich_help_panel or "Options", []).append((_names(param, ctx), param.help or ""))
-    order = ["Options", "Input", "Output", "Run"]
+    order = ["Options", "Input", "Engine", "Output", "Run"]
     titles = sorted(panels, key=lambda title: order.index(title) if title in order else -1)
     parts += [_section(title, _rows(panels[title])) for title in titles]
     return "\n\n".join(parts) + "\n"

@@ -18,7 +18,7 @@ from userops.cli_support.diagnostics import ColorChoice
 
 FormatName = Literal["table", "csv", "tsv", "json", "ndjson", "parquet", "arrow", "markdown", "html"]
 
-INPUT, OUTPUT, RUN = "Input", "Output", "Run"
+INPUT, ENGINE, OUTPUT, RUN = "Input", "Engine", "Output", "Run"
 
 Files = Annotated[
     list[str] | None,
@@ -70,9 +70,15 @@ class Common:
     lang: Annotated[Literal["en", "zh"], _option("--lang", panel=OUTPUT, help="Language of labels. Default: en.")] = "en"
     pseudonymise: Annotated[bool, _option("--pseudonymise", panel=OUTPUT, help="Replace user ids by pseudonyms, with the key in USEROPS_PSEUDONYM_KEY.")] = False
     key_file: Annotated[str | None, _option("--key-file", panel=OUTPUT, metavar="FILE", help="Read the key of the pseudonyms from this file.")] = None
+    share: Annotated[bool, _option("--share", panel=OUTPUT, help="Make it fit to leave the team: few users hidden, personal columns dropped, ids as pseudonyms, a manifest beside it.")] = False
+    min_cell: Annotated[int | None, _option("--min-cell", panel=OUTPUT, metavar="N", help="Hide numbers that rest on fewer than N users, and those that would tell them. Default: 10 with --share, else off.")] = None
     bom: Annotated[bool, _option("--bom", panel=OUTPUT, help="Begin CSV with a byte-order mark, for Excel.")] = False
     excel_safe: Annotated[bool, _option("--excel-safe", panel=OUTPUT, help="Disarm CSV cells that Excel would run as formulas.")] = False
     fail_if: Annotated[list[str], _option("--fail-if", panel=OUTPUT, metavar="'METRIC OP N'", help="Exit 4 when a summary number breaks this, such as 'repeat_rate < 0.3' (repeatable).")] = field(default_factory=list)
+
+    engine: Annotated[Literal["polars", "spark"], _option("--engine", panel=ENGINE, help="Where rows are worked on: here, or on Spark's workers. Default: polars.")] = "polars"
+    spark_url: Annotated[str | None, _option("--spark-url", panel=ENGINE, metavar="URL", help="Spark's Connect server, such as sc://host:15002; files are those it sees.")] = None
+    memory_limit: Annotated[str | None, _option("--memory-limit", panel=ENGINE, metavar="SIZE", help="Stay within this much memory, such as 1.5GB, however long it takes.")] = None
 
     quiet: Annotated[bool, _option("--quiet", "-q", panel=RUN, help="No notes and warnings on stderr, only errors.")] = False
     verbose: Annotated[int, _option("--verbose", "-v", count=True, panel=RUN, help="More notes; -vv adds tracebacks.")] = 0
@@ -101,10 +107,12 @@ def environment_name(key: str) -> str:
 def with_common(act: Callable[..., Any], panels: Collection[str] = (INPUT, OUTPUT, RUN)) -> Callable[..., Any]:
     """``act(run, own options...)`` as a function Typer can make a command of: the shared options behind its own.
 
-    ``panels`` names which of the shared options it takes: those of the inputs, of the output, of the run.
+    ``panels`` names which of the shared options it takes: those of the inputs (and where these are worked on), of the
+    output, of the run.
     """
     from userops.cli_support.running import run_command
 
+    panels = {*panels, *([ENGINE] if INPUT in panels else [])}
     own = [p for p in inspect.signature(act, eval_str=True).parameters.values() if p.name != "run"]
     names = {p.name for p in own}
     shared = [_keyword(p) for p in COMMON if p.name not in names and _panel(p) in panels]

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from userops.cli_support import places
 from userops.cli_support.diagnostics import Talk, wants_color
 from userops.cli_support.exits import Exit, code_of
 from userops.cli_support.guard import remember
@@ -31,8 +32,12 @@ if TYPE_CHECKING:
 
     Rows = TypeVar("Rows", bound=Table)
 
-HOW_IT_RAN = frozenset({"quiet", "verbose", "color", "log_format", "config", "no_config"})
-WHERE_IT_WENT = frozenset({"format", "json", "csv", "output", "rejects", "key_file", "fail_if", "bom", "excel_safe"})
+HOW_IT_RAN = frozenset({
+    "quiet", "verbose", "color", "log_format", "config", "no_config", "engine", "spark_url", "memory_limit",
+})  # fmt: skip
+WHERE_IT_WENT = frozenset({
+    "format", "json", "csv", "output", "rejects", "key_file", "fail_if", "bom", "excel_safe", "share", "min_cell",
+})  # fmt: skip
 """Options that change no number: they are left out of ``meta.settings``."""
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
@@ -59,6 +64,7 @@ def run_command(act: Callable[..., int | None], common: Common, own: dict[str, A
         with ExitStack() as stack:
             stack.callback(lambda: talk.detail(f"took {time.perf_counter() - since:.2f} s"))
             run = Run(common, talk, stack, takes)
+            places.settle(run, act.__name__)
             run.check()
             try:
                 return act(run=run, **own)
@@ -131,7 +137,11 @@ class Run:
         for path, format in ((common.output, self.chosen_format), (common.rejects, None)):
             on_stdout = path in (None, "-")
             outputs.settled(format, None if on_stdout else path, terminal=on_stdout and sys.stdout.isatty())
-        if common.pseudonymise:
+        if common.min_cell is not None and common.min_cell < 2:
+            raise UsageError.bad_value("--min-cell", str(common.min_cell), "a whole number of 2 or more")
+        if common.share and common.rejects:
+            raise UsageError.conflict("--rejects", "--share", "rejected rows are written as they are, ids and all")
+        if common.pseudonymise or (common.share and common.key_file):
             from userops.outputs import privacy
 
             privacy.load_key(os.environ, common.key_file)
@@ -150,6 +160,11 @@ class Run:
         if "" in paths or not (files or _data_on_stdin()):  # "": an unset variable in quotes, not this folder
             raise UsageError.no_input()
         common = self.common
+        self.facts.setdefault("paths", []).extend(paths)
+        if (cluster := self.facts.get("cluster")) is not None:
+            from userops.inputs.clustered import cluster_tables
+
+            return cluster_tables(paths, cluster)
         read = [*paths, *filter(None, (common.only_users, common.identities, common.users_table))]
         for written in filter(None, (common.output, common.rejects)):
             if os.path.isfile(written) and any(os.path.isfile(p) and os.path.samefile(p, written) for p in read):
@@ -168,6 +183,7 @@ class Run:
         """Files beside the inputs, each as it looks: how the inputs are written says nothing about them."""
         from userops.inputs.loading import open_tables
 
+        self.facts.setdefault("paths", []).extend(paths)
         return open_tables(paths, scratch=self._scratch(), thorough=self.facts.get("thorough", False))
 
     def orders(self, files: Sequence[str] | None, *, keep: Sequence[str] = (), need_amount: bool = True) -> Orders:
@@ -214,9 +230,12 @@ class Run:
         """``--users-table``, one row per user: ``user_id`` (text), ``signed_up_at``, and ``keep``; None without it."""
         if self.common.users_table is None:
             return None
+        return self.users_of(self._opened([self.common.users_table]), keep)
+
+    def users_of(self, tables: Sequence[RawTable], keep: Sequence[str] = ()) -> pl.DataFrame:
+        """Tables of users that were opened already, as :meth:`users` has them."""
         from userops.inputs import users
 
-        tables = self._opened([self.common.users_table])
         given = users.fitting(_pairs(self.common.map), tables)
         table = users.to_users(tables, replace(self.reading(keep), layout=None, date_format=None, mapping=given))
         rows, warnings = users.one_row_each(table)
@@ -233,6 +252,18 @@ class Run:
         if self.common.rejects:
             self._write_rejects(table)
         self.facts["user_id_dtype"] = table.user_id_dtype
+        return self._sized(table)
+
+    def _sized(self, table: Rows) -> Rows:
+        """The table with its number of rows: text is counted where memory is limited."""
+        if table.size is None and self.common.memory_limit is not None:
+            import polars as pl
+
+            from userops.collecting import collect
+
+            table = replace(table, size=collect(table.rows.select(pl.len()), table.name).item())
+        if table.size is not None and self.facts.get("progress") is not None:
+            self.facts["progress"].rows[table.name] = table.size
         return table
 
     def reading(self, keep: Sequence[str] = ()) -> ReadOptions:
@@ -325,35 +356,71 @@ class Run:
 
     def _write_rejects(self, table: Table) -> None:
         from userops.inputs.mapping import rejected_rows
-        from userops.results import Provenance, Result
 
         rows = rejected_rows(table)
-        nothing = Provenance(None, self.common.tz, self.common.week_start, (), {}, ())
-        self._emit(Result("rejects", rows, {}, nothing), path=self.common.rejects, format=None)
+        self.write_beside(str(self.common.rejects), "rejects", rows)
         self.talk.note(f"{self.common.rejects}: {rows.height:,} rows that do not count")
+
+    def write_beside(self, path: str, what: str, rows: pl.DataFrame) -> None:
+        """Rows in a file of their own beside the result, in the format its name asks for."""
+        from userops.results import Provenance, Result
+
+        nothing = Provenance(None, self.common.tz, self.common.week_start, (), {}, ())
+        self._emit(Result(what, rows, {}, nothing), path=path, format=None)
 
     # --- doors out --------------------------------------------------------------------------------------------------
 
-    def finish(self, result: Result, *, text: str | None = None) -> int:
+    def finish(self, result: Result, *, text: str | None = None, fail_on: str | None = None) -> int:
         """Write the result where it was asked for, say what became of the rows, and judge ``--fail-if``.
 
-        ``text``: what is written instead of it, such as a drawing of its own kind.
+        ``text``: what is written instead of it, such as a drawing of its own kind. ``fail_on``: ``error`` where errors
+        among its findings are a breach, ``warn`` where warnings are one too.
         """
-        breaches = list(self._breaches(result))
-        in_force = set(self.takes) - HOW_IT_RAN - WHERE_IT_WENT
-        shared = {name: value for name, value in asdict(self.common).items() if name in in_force}
-        settings = {**shared, **result.provenance.settings}
-        result = replace(result, provenance=replace(result.provenance, settings=settings))
-        if self.common.pseudonymise:
+        breaches = [*self._breaches(result), *_failures(result, fail_on)]
+        result = self.with_settings(result)
+        if self.common.pseudonymise and not self.common.share:
             result = self._pseudonymised(result)
         self._say_what_was_read(result)
-        if text is None:
+        if self.common.share or self.common.min_cell is not None:
+            self._share(result, text)
+        elif text is None:
             self._emit(result, path=self.common.output, format=self.chosen_format)
         else:
             self._write(text)
         for breach in breaches:
             self.talk.warn(breach)
         return Exit.BREACH if breaches else Exit.OK
+
+    def with_settings(self, result: Result) -> Result:
+        """A result that tells every option in force, not only those its analysis knows."""
+        in_force = set(self.takes) - HOW_IT_RAN - WHERE_IT_WENT
+        shared = {name: value for name, value in asdict(self.common).items() if name in in_force}
+        settings = {**shared, **result.provenance.settings}
+        return replace(result, provenance=replace(result.provenance, settings=settings))
+
+    def _share(self, result: Result, text: str | None) -> None:
+        """Write the result as it may leave the team, and with ``--share`` beside a file what left."""
+        from userops.outputs import manifest, privacy, saving, settled, sharing
+
+        common = self.common
+        if text is not None:
+            asked = "--share" if common.share else "--min-cell"
+            raise UsageError.conflict(
+                asked, "a drawing alone", "nobody can tell how many users stand behind its numbers"
+            )
+        least = common.min_cell if common.min_cell is not None else sharing.DEFAULT_LEAST
+        shared, left = sharing.shared(
+            result, least, personal=common.share, key=lambda: privacy.load_key(os.environ, common.key_file)
+        )
+        self._emit(shared, path=common.output, format=self.chosen_format)
+        for note in sharing.notes(left):
+            self.talk.note(note(common.lang))
+        if not common.share or common.output in (None, "-") or saving.is_stream(str(common.output)):
+            return
+        output = str(common.output)
+        format = settled(self.chosen_format, output, terminal=False)[0]
+        told = manifest.text(shared, left, self.facts.get("paths", ()), output, format)
+        saving.write_atomically(output + manifest.SUFFIX, lambda handle: handle.writelines([told.encode()]))
 
     def _write(self, text: str) -> None:
         from userops.outputs import saving
@@ -374,6 +441,12 @@ class Run:
             raise UsageError.conflict(f"--{asked[0]}", f"--format {asked[-1]}", "choose one format")
         return asked[0] if asked else None
 
+    @property
+    def is_written_report(self) -> bool:
+        """Whether the result is to be a page for people: HTML or Markdown."""
+        suffix = str(self.common.output or "").rsplit(".", 1)[-1].lower()
+        return (self.chosen_format or suffix) in ("html", "htm", "markdown", "md")
+
     def _emit(self, result: Result, *, path: str | None, format: str | None) -> None:
         from userops import outputs
 
@@ -386,8 +459,8 @@ class Run:
             width=_width(),
             terminal=path in (None, "-") and sys.stdout.isatty(),
             bom=self.common.bom,
-            excel_safe=self.common.excel_safe,
-            ids_dtype=None if self.common.pseudonymise else self.facts.get("user_id_dtype"),
+            excel_safe=self.common.excel_safe or self.common.share,
+            ids_dtype=None if self.common.pseudonymise or self.common.share else self.facts.get("user_id_dtype"),
         )
 
     def _pseudonymised(self, result: Result) -> Result:
@@ -434,6 +507,13 @@ class Run:
             value = result.summary[metric]
             if value is None or OPERATORS[operator](value, limit):
                 yield f"--fail-if '{condition}': {metric} is {'null' if value is None else value}"
+
+
+def _failures(result: Result, fail_on: str | None) -> Iterator[str]:
+    """The breach of ``--fail-on``, for results that count their ``errors`` and ``warnings``."""
+    errors, warnings = result.summary.get("errors", 0), result.summary.get("warnings", 0)
+    if (fail_on and errors) or (fail_on == "warn" and warnings):
+        yield f"--fail-on {fail_on}: {errors:,} errors, {warnings:,} warnings"
 
 
 def parse_condition(condition: str) -> tuple[str, str, float]:

@@ -536,6 +536,31 @@ class LtvCohort(Open):
     eligible_users: int = Field(description="seen for that many days by as_of")
     revenue_per_user: float | None = Field(description="of those; null where there is none")
     complete: bool = Field(description="whether all of the cohort were seen so long")
+    cac: float | None = Field(None, description="with --costs: what was spent in that month, over its customers")
+    paid_back: float | None = Field(None, description="revenue per user, times the margin, over cac")
+    payback: int | None = Field(None, description="the first day by which the cohort had paid its costs")
+    reason: str | None = Field(None, description="why there is no cac, or no payback yet")
+    reason_zh: str | None = None
+
+
+class LtvCame(Open):
+    """Days with an order that came since a saved model was fitted, beside what it had said."""
+
+    users: int
+    orders: int
+    expected: float
+    deviation: float = Field(description="standard deviation of what comes around what is expected")
+    off: float | None = Field(description="(orders - expected) / expected")
+
+
+class LtvDrift(Open):
+    """Whether a saved model still holds."""
+
+    since: date
+    days: int
+    drifted: bool = Field(description="off by more than a tenth and three deviations, of known or new customers")
+    known: LtvCame | None = Field(description="customers it was fitted to; of many a fixed share")
+    new: LtvCame | None = Field(description="customers who came since")
 
 
 class LtvCandidate(Open):
@@ -599,7 +624,84 @@ class LtvSummary(Open):
     backtest_rmse: float | None
     backtest_total_error: float | None
     backtest_gini: float | None
+    cac: float | None = Field(description="costs over customers, of the months with costs")
+    paid_back: float | None = Field(description="what those paid so far, times the margin, over the costs")
+    ltv_cac: float | None = Field(description="the same with what they are still expected to bring")
+    drift: LtvDrift | None = Field(description="with --model-file: what came since it was fitted")
     refund_only_users: int
+
+
+class ChurnTenth(Open):
+    """Users at tested_at by tenths of the probability, the highest first: what was predicted, and what came.
+
+    Drivers and users by risk are in the further tables `drivers` and `risks`.
+    """
+
+    tenth: int = Field(description="1 is the tenth most likely to leave; equal probabilities stay together")
+    users: int
+    churned: int = Field(description="without an act in the horizon after")
+    churn_rate: float
+    predicted: float = Field(description="mean probability; beside churn_rate the calibration")
+    lift: float = Field(description="churn_rate over that of all")
+    captured: float = Field(description="of all who left, the share in this tenth and those before")
+    p_from: float = Field(description="the smallest probability in the tenth")
+
+
+class ChurnUser(Open):
+    """One user at as_of, with --per-user; sorted by user_id."""
+
+    user_id: str
+    p_churn: float = Field(description="the probability of no act within the horizon, by the summary's model")
+    risk: str = Field(description="high, medium or low; by high_from and low_below of the summary")
+    reason: str = Field(description="one sentence, from what the user did beside the own rhythm")
+    reason_zh: str
+    risk_zh: str
+    btyd_p_churn: float | None = Field(description="the same by the model of repeat buying")
+    recency_p_churn: float = Field(description="the same by how long the user has been silent alone")
+    p_alive: float | None = Field(description="null where dropout cannot be told from the data")
+    silent_days: int = Field(description="since the last act")
+    rhythm_days: float | None = Field(description="mean gap between active days; null with one only")
+    longest_gap_days: int | None
+    active_days: int
+    recent_active_days: int = Field(description="in the last horizon")
+    earlier_active_days: int = Field(description="in the horizon before that")
+    tenure_days: int = Field(description="since the first act")
+
+
+class ChurnSummary(Open):
+    """All users together; every score is of labels later than anything the model had seen."""
+
+    model: str = Field(description="what scores the users: logistic, btyd or recency, by the smallest Brier score")
+    auc: float = Field(description="of the model, at tested_at")
+    brier: float = Field(description="likewise, as are lift_top_decile and calibration_error")
+    base_rate: float = Field(description="the share that left, of the users at tested_at")
+    lift_top_decile: float
+    calibration_error: float = Field(description="mean distance of predicted and churn_rate, over tenths by users")
+    predicted_rate: float = Field(description="mean probability at tested_at, to be held against base_rate")
+    logistic_auc: float
+    logistic_brier: float
+    btyd_model: str | None = Field(description="nbd, bg-nbd or mbg-nbd, at as_of")
+    btyd_auc: float | None
+    btyd_brier: float | None
+    recency_auc: float
+    recency_brier: float
+    dropout_identified: bool = Field(description="whether the data tell who has left")
+    recent_users: int = Field(description="at tested_at, active within the horizon before it")
+    recent_base_rate: float | None = Field(description="of these; recent_auc likewise")
+    recent_auc: float | None
+    horizon_days: int
+    trained_at: date = Field(description="learned from who left between this day and tested_at")
+    tested_at: date = Field(description="tested on who left between this day and scored_at")
+    scored_at: date = Field(description="as_of")
+    trained_users: int
+    tested_users: int
+    users: int = Field(description="scored")
+    high_users: int
+    medium_users: int
+    low_users: int
+    expected_churned: float = Field(description="sum of p_churn")
+    high_from: float = Field(description="risk is high from this probability on: twice the odds of base_rate")
+    low_below: float = Field(description="risk is low below this one: half those odds")
 
 
 class AarrrMetric(Open):
@@ -652,6 +754,145 @@ class AarrrSummary(Open):
     cycle_days: float | None
 
 
+class AuditFinding(Open):
+    """What one check says of one file."""
+
+    id: str = Field(description="DQ01 to DQ19")
+    file: str
+    check: str
+    check_zh: str
+    severity: str = Field(description="high, medium or low: what such a finding does to numbers")
+    status: str = Field(description="ok, info, warn, error or skipped")
+    affected: int | None = Field(description="how many of unit; null where the check was skipped")
+    unit: str = Field(description="rows, orders, users, days, hours, columns or files")
+    share: float | None = Field(description="of all of them; null where nobody can tell")
+    evidence: str = Field(description="what was found, or why the check was skipped")
+    evidence_zh: str
+    fix: str | None = Field(description="what to do; null where there is nothing to be done")
+    fix_zh: str | None
+
+
+class AuditSummary(Open):
+    """All files together."""
+
+    grade: str = Field(description="A to D; the rule is among the definitions")
+    checks: int
+    errors: int
+    warnings: int
+    infos: int
+    passed: int
+    skipped: int
+    rows: int = Field(description="rows read")
+    users: int = Field(description="different user ids of all files")
+    first: date | None = Field(description="the first day, without strays")
+    last: date | None
+    events: int | None = Field(None, description="rows that count, of events")
+    orders: int | None = Field(None, description="of orders")
+    revenue: float | None = Field(None, description="null without amounts, and for several currencies")
+    currency: str | None = None
+
+
+class DiagnoseFinding(Open):
+    """One finding of the check-up, the worst first; beside an earlier report, those that are gone come last."""
+
+    id: str = Field(description="stable from night to night; --show and --audience take it")
+    area: str = Field(description="data, portrait, demand, goals, behaviour or content")
+    title: str
+    title_zh: str
+    status: str = Field(description="open; beside an earlier report new, worse, same, better or resolved")
+    severity: str = Field(description="error: goes on and costs; warn: wants somebody's eye; info: worth knowing")
+    metric: str | None
+    segment: str | None = Field(description="column=value; null: everybody")
+    since: date | None = Field(description="its days; until is null where it goes on")
+    until: date | None
+    value: float | None = Field(description="the metric on these days")
+    baseline: float | None = Field(description="what it was before, or around them")
+    target: float | None = Field(description="of a goal")
+    delta: float | None = Field(description="value - baseline; of a goal value - target")
+    n: int | None = Field(description="how many were counted in value")
+    p_value: float | None = Field(description="of its own test, for the windows that were tried")
+    q_value: float | None = Field(description="after Benjamini-Hochberg over everything that was tested")
+    impact: float | None = Field(description="money at stake, in the currency of the orders; negative is lost")
+    causes: list[str] = Field(description="at most three, of how much each accounts for a part")
+    also: list[str] = Field(description="what moved for the same reason")
+    actions: list[str]
+    prevention: list[str]
+    proof: str | None = Field(description="what would show that it worked, by when")
+    audience: str | None = Field(description="the command that lists whom to act on")
+    reproduce: str | None = Field(description="the command that gives the numbers again")
+    confidence: str = Field(description="high, medium or low; no better than the data")
+
+
+class DiagnoseDay(Open):
+    """--show ID: one day of the metric of a finding; its numbers are sums of those inside."""
+
+    day: date
+    numerator: float
+    denominator: float
+    value: float | None
+    inside: bool = Field(description="whether the finding is of this day")
+
+
+class DiagnoseCustomers(Open):
+    """--show ID of customers who went quiet: how many of them did so much in as many days before, and in its days."""
+
+    before: int
+    lately: int
+    customers: int
+
+
+class DiagnoseUser(Open):
+    """--audience ID: one user a finding is about."""
+
+    user_id: str
+    group: str = Field(description="act, or compare: a fifth are left alone, to see whether acting helped")
+    finding: str
+
+
+class DiagnoseSummary(Open):
+    """The state of every part, and the numbers of the last 28 days and of the last day that the files tell."""
+
+    grade: str = Field(description="of the data, A to D, as audit has it")
+    findings: int
+    error_findings: int = Field(description="without the resolved ones; so are the next two")
+    warn_findings: int
+    info_findings: int
+    new: int = Field(description="beside an earlier report; so are the next two")
+    worse: int
+    resolved: int
+    tested: int = Field(description="comparisons that were tested together")
+    data_status: str = Field(description="error, warn, info, ok or skipped, as are the others")
+    portrait_status: str
+    demand_status: str
+    goals_status: str
+    behaviour_status: str
+    content_status: str
+    users: int
+    events: int | None = None
+    orders: int | None = None
+    revenue: float | None = Field(None, description="refunds netted")
+    currency: str | None = None
+
+
+class DiagnoseShown(Open):
+    """--show ID: the numbers of the finding, and the sums of its days where it has days."""
+
+    value: float | None
+    baseline: float | None
+    impact: float | None
+    n: int | None
+    numerator: float | None = None
+    denominator: float | None = None
+
+
+class DiagnoseAudience(Open):
+    """--audience ID: how many users there are of each group."""
+
+    users: int
+    act: int
+    compare: int
+
+
 ENVELOPES: dict[str, Any] = {
     "rfm": Envelope[RfmTier | RfmUser, RfmSummary],
     "retention": Envelope[RetentionCell | LatePeriod, RetentionSummary | LateSummary],
@@ -662,7 +903,13 @@ ENVELOPES: dict[str, Any] = {
     "funnel": Envelope[FunnelStep | FunnelUser | FunnelTold, FunnelSummary],
     "survival": Envelope[SurvivalPeriod, SurvivalSummary],
     "ltv": Envelope[LtvTier | LtvUser | LtvCohort, LtvSummary],
+    "churn": Envelope[ChurnTenth | ChurnUser, ChurnSummary],
     "aarrr": Envelope[AarrrMetric, AarrrSummary],
+    "audit": Envelope[AuditFinding, AuditSummary],
+    "diagnose": Envelope[
+        DiagnoseFinding | DiagnoseDay | DiagnoseCustomers | DiagnoseUser,
+        DiagnoseSummary | DiagnoseShown | DiagnoseAudience,
+    ],
     "inspect": Envelope[FileColumn, FileSummary],
     "demo": Envelope[WrittenFile, ShopSummary],
     "config show": Envelope[Setting, Nothing],

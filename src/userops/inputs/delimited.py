@@ -18,7 +18,7 @@ import polars as pl
 from userops.collecting import OVERFLOW, collect
 from userops.errors import InputError, UsageError
 from userops.inputs import sniffing, transcoding
-from userops.inputs.raw import HEAD_ROWS, RawTable
+from userops.inputs.raw import HEAD_ROWS, RawTable, Torn
 from userops.inputs.sniffing import BLANKS, MAX_CELL, Dialect
 from userops.inputs.spooling import Scratch
 from userops.inputs.transcoding import Compression, Mended, Survey
@@ -147,6 +147,7 @@ def open_delimited(file: TextFile, options: TextOptions, scratch: Scratch) -> Ra
     _refuse_long_lines(file)
     file = _unpacked(file, scratch)
     dialect = _dialect(file, options)
+    torn = _torn(file, dialect)
     found: Survey | None = None
     if options.thorough or _size(file) <= SURVEYED or _ends_strangely(file):
         found = transcoding.survey(file.path, file.compression, dialect.separator, file.name)
@@ -191,6 +192,7 @@ def open_delimited(file: TextFile, options: TextOptions, scratch: Scratch) -> Ra
         dropped={"too_many_cells": dropped} if dropped else {},
         dropped_rows=mended.rows() if mended and dropped else None,
         with_number=with_number if found is None else None,
+        torn=torn,
     )
     return table
 
@@ -238,6 +240,22 @@ def _ends_strangely(file: TextFile) -> bool:
         tail = stream.read()
     tail = tail[tail.find(b"\n") + 1 :]
     return b"\0" in tail or not _decodable(tail, whole=True)
+
+
+def _torn(file: TextFile, dialect: Dialect) -> Torn | None:
+    """Whether a plain text ends in a row with fewer cells than the header, or without a line end, as after a broken copy.
+
+    A last row that is short is no sign where the row before it is as short: some exports leave empty cells out.
+    """
+    if file.compression or dialect.separator == BLANKS:
+        return None
+    with file.path.open("rb") as stream:
+        stream.seek(-min(_TAIL, file.path.stat().st_size), 2)
+        tail = stream.read()
+    if not tail or tail.endswith((b"\n", b"\r")):
+        return None
+    widths = [line.count(dialect.separator.encode()) + 1 for line in tail.splitlines()[-2:]]
+    return "short_row" if widths[-1] < min(dialect.width, widths[0]) else "no_newline"
 
 
 def _names(file: TextFile, dialect: Dialect) -> tuple[tuple[str, ...], list[Text]]:

@@ -16,9 +16,12 @@ from userops import account, frames, partition
 from userops.collecting import collect
 from userops.errors import InputError
 from userops.inputs import layouts, nested, sniffing
+from userops.inputs.costs import to_costs
 from userops.inputs.events import to_events
+from userops.inputs.feedback import to_feedback
 from userops.inputs.mapping import ReadOptions
 from userops.inputs.orders import to_orders
+from userops.inputs.referrals import to_referrals
 from userops.inputs.subscriptions import to_subscriptions
 from userops.inputs.users import to_users
 from userops.results import (
@@ -232,12 +235,15 @@ _READERS: dict[layouts.Kind, Callable[[Sequence[RawTable], ReadOptions], frames.
     "events": to_events,
     "users": to_users,
     "subscriptions": to_subscriptions,
+    "costs": to_costs,
+    "referrals": to_referrals,
+    "feedback": to_feedback,
 }
 
 
 def _counted(table: frames.Table) -> _Seen:
     """What became of the rows, in one scan."""
-    ids = partition.Reduce(lambda rows: frames.good(rows).select(pl.col("user_id").n_unique()))
+    ids = partition.Reduce(lambda rows: frames.good(rows).select(pl.col("user_id").drop_nulls().n_unique()))
     small = partition.run(table.rows, {"account": account.reduce(table), "users": ids}, what=table.name)
     books = account.Account(small["account"], table)
     copies = None
@@ -245,7 +251,7 @@ def _counted(table: frames.Table) -> _Seen:
         copies = account.copies_warning(account.exact_copies(table, books.rows_used))
     return _Seen(
         books.reports(),
-        small["users"].item(),
+        None if isinstance(table, frames.Costs) else small["users"].item(),
         books.first_time,
         books.last_time,
         table.notes,

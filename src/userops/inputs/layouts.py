@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from userops.frames import Grain
     from userops.inputs.raw import RawTable
 
-Kind = Literal["orders", "events", "users", "subscriptions", "costs", "referrals"]
+Kind = Literal["orders", "events", "users", "subscriptions", "costs", "referrals", "feedback"]
 
 REQUIRED: dict[Kind, tuple[str, ...]] = {
     "orders": ("user_id", "ordered_at", "amount"),
@@ -32,9 +32,10 @@ REQUIRED: dict[Kind, tuple[str, ...]] = {
     "subscriptions": (),
     "costs": ("date", "spend"),
     "referrals": ("referrer_id", "invited_at"),
+    "feedback": ("time",),
 }
 """The roles a table of each kind is for. Orders without an amount still serve what only counts; subscriptions are
-told in one of several ways."""
+told in one of several ways; feedback has a score, a rating or both."""
 
 
 def normalised(name: str) -> str:
@@ -481,6 +482,24 @@ SYNONYMS: dict[Kind, dict[str, Synonyms]] = {
         "invited_at": _synonyms("invite_time invite_date invitation_time sent_at 邀请时间 邀请日期", "time created_at date"),
         "user_id": _synonyms("invitee_id invitee referred_id referred_user_id joined_id 被邀请人 被邀请人ID 受邀用户 用户ID"),
     },
+    "feedback": {
+        "user_id": _SHARED["user_id"],
+        "time": _synonyms(
+            "answered_at responded_at submitted_at reviewed_at rated_at feedback_time feedback_date review_time review_date"
+            " survey_date response_time 反馈时间 评价时间 评论时间 提交时间 填写时间",
+            "timestamp created_at datetime date dt day 时间 日期",
+        ),
+        "score": _synonyms("nps nps_score likelihood_to_recommend recommend_score NPS评分 NPS得分 推荐分 推荐意愿", "评分 得分"),
+        "rating": _synonyms("csat csat_score stars star_rating satisfaction satisfaction_score 满意度 满意度评分 星级"),
+        "text": _synonyms(
+            "comment comments review review_text feedback feedback_text verbatim answer 反馈 反馈内容 评价 评价内容 评论 评论内容"
+            " 意见",
+            "message content body note 内容",
+        ),
+        "topic": _synonyms("topics theme tag 主题 话题 问题类型 反馈类型", "category reason 分类 原因"),
+        "platform": _synonyms("os device_type 平台 终端"),
+        "channel": _SHARED["channel"],
+    },
 }  # fmt: skip
 """The names of each role, besides the role's own."""
 
@@ -499,7 +518,7 @@ ROLES: tuple[str, ...] = tuple(
 _TIMES = frozenset(
     {"ordered_at", "time", "ingested_at", "signed_up_at", "started_at", "ended_at", "invited_at", "date"}
 )
-_NUMBERS = frozenset({"amount", "quantity", "unit_price", "refunded", "spend", "tenure"})
+_NUMBERS = frozenset({"amount", "quantity", "unit_price", "refunded", "spend", "tenure", "score", "rating"})
 
 
 # --- the recogniser ---------------------------------------------------------------------------------------------
@@ -511,7 +530,7 @@ class Recognition:
 
     ``layout``: the export's name; ``generic`` by synonyms, ``canonical`` when the names are already ours. ``roles``:
     the columns of each role, in the order in which they are asked. ``open``: roles that several columns could play.
-    ``variant``: the known export.
+    ``variant``: the known export. ``nobody``: no column says whose the rows are, and none need to.
     """
 
     kind: Kind | None
@@ -519,6 +538,7 @@ class Recognition:
     roles: dict[str, tuple[str, ...]]
     open: dict[str, tuple[str, ...]] = field(default_factory=dict)
     variant: Layout | None = None
+    nobody: bool = False
 
 
 def columns_of(schema: Mapping[str, pl.DataType], prefix: str = "") -> dict[str, pl.DataType]:
@@ -657,17 +677,21 @@ def _roles_of(layout: Layout, columns: Mapping[str, pl.DataType]) -> dict[str, t
 
 
 def _kind(table: RawTable, columns: Mapping[str, pl.DataType], mapped: Mapping[str, tuple[str, ...]]) -> Kind | None:
-    """The kind a table of no known layout most likely is; None without a user."""
-    orders, events = (
-        {role for part in _by_name(table, columns, kind, mapped) for role in part} for kind in ("orders", "events")
+    """The kind a table of no known layout most likely is; None where it is nobody's, and tells of no spend or score."""
+    orders, events, lives, costs, referrals, feedback = (
+        {role for part in _by_name(table, columns, kind, mapped) for role in part}
+        for kind in ("orders", "events", "subscriptions", "costs", "referrals", "feedback")
     )
-    if "user_id" not in orders:
-        return None
-    if {"event", "time"} <= events:
+    if {"event", "time"} <= events and "user_id" in orders:
         return "events"
+    if "time" in feedback and feedback & {"score", "rating"} and "amount" not in orders:
+        return "feedback"
+    if referrals >= {"referrer_id", "invited_at", "user_id"} and "amount" not in orders:
+        return "referrals"
+    if "user_id" not in orders:
+        return "costs" if costs >= {"date", "spend"} else None
     if "ordered_at" in orders and (orders & {"amount", "order_id"} or _says_order(columns, mapped)):
         return "orders"
-    lives = {role for part in _by_name(table, columns, "subscriptions", mapped) for role in part}
     return "subscriptions" if lives >= {"started_at", "ended_at"} or lives >= {"tenure", "churned"} else "users"
 
 

@@ -106,7 +106,8 @@ def _files_of_folder(folder: Path) -> tuple[list[Path], list[Text]]:
     others = len(visible) - len(files)
     if not others:
         return files, []
-    return files, [Text(f"{folder}: {others:,} other files left out", f"{folder}:忽略其他 {others:,} 个文件")]
+    left = f"{others:,} other {'file' if others == 1 else 'files'} left out"
+    return files, [Text(f"{folder}: {left}", f"{folder}:忽略其他 {others:,} 个文件")]
 
 
 def _suffix(name: str) -> str | None:

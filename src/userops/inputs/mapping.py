@@ -449,7 +449,10 @@ def _size(tables: Sequence[RawTable]) -> int | None:
     """How many rows there are, where footers tell; None where it would have to be counted."""
     if any(table.format not in ("parquet", "arrow") for table in tables):
         return None
-    return sum(int(collect(table.rows.select(pl.len()), table.name).item()) for table in tables)
+    return sum(
+        int(collect(table.rows.select(pl.len()), table.name).item()) if table.size is None else table.size
+        for table in tables
+    )
 
 
 def _table_notes(part: Part) -> tuple[Text, ...]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 
 from userops.results import Text
 
 HEAD_ROWS = 1_000
+
+Torn = Literal["short_row", "no_newline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +25,10 @@ class RawTable:
     json, arrow, xlsx. ``textual``: values are text. ``headerless``: the first line was data, the columns are
     ``column_1`` and so on. ``dropped``: rows left out while reading, by reason; ``dropped_rows``: those rows as text.
 
+    ``size``: how many rows there are, where they lie on a cluster, which was asked.
     ``with_number`` stands only on large text that is taken on trust by its beginning: the same table with one column
     read as Float64 by the parser itself. A cell that is no number then stops the run with code ``E_MALFORMED``.
+    ``torn``: a sign that the text was cut: it ends in a row that lacks cells, or without a line end.
     """
 
     name: str
@@ -37,6 +42,8 @@ class RawTable:
     dropped: dict[str, int]
     dropped_rows: pl.DataFrame | None
     with_number: Callable[[str], RawTable] | None = None
+    torn: Torn | None = None
+    size: int | None = None
 
 
 def alike(tables: list[RawTable]) -> bool:
@@ -71,4 +78,5 @@ def joined(tables: list[RawTable], name: str) -> RawTable:
         ),
         dropped={reason: sum(table.dropped.get(reason, 0) for table in tables) for reason in reasons},
         dropped_rows=pl.concat(dropped_rows).head(100_000) if dropped_rows else None,
+        torn=max((table.torn for table in tables if table.torn), default=None),  # a short row says more
     )

@@ -43,11 +43,13 @@ class BgNbd:
     b: float
 
     @classmethod
-    def fit(cls, h: Histories) -> Fit[Self]:
-        """The most likely parameters; InputError where nobody ordered again."""
+    def fit(cls, h: Histories, near: Fit[Self] | None = None) -> Fit[Self]:
+        """The most likely parameters; InputError where nobody ordered again. ``near``: a fit to similar histories."""
         require_repeats(cls.NAME, h)
+        if near is None and (few := h.few()) is not None:
+            near = cls.fit(few)
         starts = [(r, r / h.rate, a, b) for r, a, b in ((0.5, 0.5, 2.0), (1.0, 0.1, 5.0), (0.2, 1.5, 1.0))]
-        return maximise(cls, lambda model: model.rows(h), h.weight, *starts)
+        return maximise(cls, lambda model: model.rows(h), h.weight, *starts, near=near)
 
     def rows(self, h: Histories) -> Rows:
         """The log-likelihood of each history, and its derivatives by ``r, alpha, a, b``."""
@@ -121,9 +123,11 @@ class BgNbd:
         For parameters so large that the series is lost in overflow; right to four digits and more.
         """
         mean = np.zeros(len(h))
+        if not where.any():
+            return mean
         n, age, b = (column[where] for column in (self.r + h.x, self.alpha + h.T, self.b + h.x + self.FIRST))
         nodes, weights = np.polynomial.legendre.leggauss(48)
-        for v, weight in zip((1 + nodes) / 2, weights / 2, strict=True) if where.any() else ():
+        for v, weight in zip((1 + nodes) / 2, weights / 2, strict=True):
             p = np.maximum(betaincinv(self.a, b, v * v * (3 - 2 * v)), 1e-15)  # quantiles, closer at both ends
             mean[where] -= weight * 6 * v * (1 - v) * np.expm1(-n * np.log1p(p * horizon / age)) / p
         return mean

@@ -17,19 +17,19 @@ from numpy.typing import NDArray
 
 from userops.models.gamma_gamma import GammaGamma
 from userops.models.histories import NEW, Histories, Index
-from userops.models.likelihood import Fit, Vector, added_up
+from userops.models.likelihood import Fit, Vector, added_up, standard_normal
 from userops.models.repeat_buying import RepeatBuying
 
 SEED = 20_261
 """Of every draw here: the same data give the same limits."""
 
-MODELS_DRAWN, FUTURES_DRAWN = 40, (8, 50)
+MODELS_DRAWN, FUTURES_DRAWN = 40, (6, 50)
 """Draws of the parameters; and futures drawn with each of them: as many as make ``DRAWN`` of all histories, within these."""
 
 DRAWN = 1_000_000
 """Futures of all histories together, about."""
 
-MOST_HISTORIES = 8_000
+MOST_HISTORIES = 5_000
 """Histories that are drawn one by one; of more, neighbours are drawn together."""
 
 LEAST = 1e-300
@@ -137,12 +137,11 @@ def gains(predicted: Vector, actual: Vector, weight: Vector) -> list[tuple[float
     return [(float(a), float(b)) for a, b in zip(*curves, strict=True)]
 
 
-def correlation(a: Vector, b: Vector, weight: Vector) -> float | None:
+def correlation(a: Vector, b: Vector) -> float | None:
     """Pearson's; None where one of them does not vary."""
-    n = float(weight.sum())
-    off_a, off_b = a - added_up(weight, a) / n, b - added_up(weight, b) / n
-    spread = np.sqrt(added_up(weight, off_a**2) * added_up(weight, off_b**2))
-    return float(added_up(weight, off_a * off_b) / spread) if spread > 1e-9 * n else None
+    off_a, off_b = a - a.mean(), b - b.mean()
+    spread = float(np.sqrt((off_a**2).sum() * (off_b**2).sum()))
+    return float((off_a * off_b).sum() / spread) if spread > 1e-9 * len(a) else None
 
 
 # --- what it may be ---------------------------------------------------------------------------------------------------
@@ -206,10 +205,12 @@ def outlook(
     near, at = neighbours(h, MOST_HISTORIES)
     total, squares = added_by(at, spent.total), added_by(at, spent.squares)
     rng = np.random.default_rng(SEED)
-    models = fit.draws(MODELS_DRAWN, SEED + 1)
+    k = len(fit.parameters)
+    normal = standard_normal(MODELS_DRAWN, k + (len(spend.parameters) if spend else 0), SEED + 1)
+    models = fit.drawn(normal[:, :k])
     spends: Sequence[GammaGamma | None] = [None] * MODELS_DRAWN
     if spend is not None:
-        usable = [s for s in spend.draws(MODELS_DRAWN, SEED + 2) if s.mean is not None] or [spend.model]
+        usable = [s for s in spend.drawn(normal[:, k:]) if s.mean is not None] or [spend.model]
         spends = [usable[number % len(usable)] for number in range(MODELS_DRAWN)]
     best = None if spend is None else spend.model
     orders, discounted = expected_orders(fit.model, near, future.horizon, future.years, future.rate)
@@ -228,7 +229,8 @@ def outlook(
         chance_factor = chance_factor + drawn.var(axis=1, ddof=1) / MODELS_DRAWN
         factors[:, number * futures : (number + 1) * futures] = drawn
     tail = (1 - future.confidence) / 2
-    low, high = (factor.astype(np.float64) for factor in np.quantile(factors, [tail, 1 - tail], axis=1))
+    low, wide, one_sided = np.quantile(factors, [tail, 1 - tail, future.confidence], axis=1).astype(np.float64)
+    high = np.where(low > 0, wide, one_sided)  # nothing is below nothing: what may be missed is all above
     scale = near.weight * future.flat**2
     if best is not None:
         scale = near.weight * best.v**2 + 2 * best.v * total + squares
@@ -239,6 +241,29 @@ def outlook(
         for number, (middle, chance) in enumerate(zip(expected, by_chance, strict=True))
     ]
     return Outlook(low[at], high[at], *ranges)
+
+
+def expected_in_all(fit: Fit[Any], h: Histories, horizon: float) -> tuple[float, float]:
+    """Orders of all customers within ``horizon``, and the standard deviation of what really comes around them."""
+    near, _ = neighbours(h, MOST_HISTORIES)
+    rng, chance, totals = np.random.default_rng(SEED), 0.0, []
+    for model in fit.draws(MODELS_DRAWN, SEED + 1):
+        totals.append(added_up(near.weight, model.expected_orders(horizon, near)))
+        came = np.stack([model.draw_orders(horizon, near, rng) for _ in range(FUTURES_DRAWN[0])], axis=1)
+        chance += added_up(near.weight, came.var(axis=1, ddof=1)) / MODELS_DRAWN
+    expected = added_up(h.weight, fit.model.expected_orders(horizon, h))
+    return expected, float(np.sqrt(chance + _variance(np.array(totals))))
+
+
+def expected_of_new(fit: Fit[Any], ages: Vector, users: Vector) -> tuple[float, float]:
+    """Repeat orders of customers seen from their first order for ``ages``, and the deviation of what really comes."""
+    mean = np.array([float(fit.model.expected_orders(float(age), NEW)[0]) for age in ages])
+    rng = np.random.default_rng(SEED)
+    came = fit.model.simulate(np.repeat(ages, FUTURES_DRAWN[1]), rng).x.reshape(len(ages), -1)
+    expected, typical = added_up(users, mean), added_up(users, ages) / float(users.sum())
+    drawn = np.array([float(model.expected_orders(typical, NEW)[0]) for model in fit.draws(MODELS_DRAWN, SEED + 1)])
+    doubt = np.sqrt(_variance(drawn)) / max(float(drawn.mean()), LEAST) * expected
+    return expected, float(np.sqrt(added_up(users, came.var(axis=1, ddof=1)) + doubt**2))
 
 
 def _variance(totals: Vector) -> float:
@@ -281,7 +306,8 @@ def neighbours(h: Histories, most: int) -> tuple[Histories, Index]:
     if len(h) <= most:
         return h, np.arange(len(h))
     count = np.where(h.x <= 8, h.x, np.floor(8 * np.log2(np.maximum(h.x, 8) / 8)) + 9)
-    width = max(float(h.T.max()), 1e-9) / 1024
+    doublings = int(np.log2(len(h) / most) / 2)  # each leaves a quarter of the cells at best
+    width = max(float(h.T.max()), 1e-9) / 1024 * 2**doublings
     place = np.zeros(len(h), dtype=np.intp)
     for _ in range(11):
         key = (count * 4096 + np.floor(h.t_x / width)) * 4096 + np.floor(h.T / width)

@@ -29,10 +29,11 @@ class Nbd:
     alpha: float
 
     @classmethod
-    def fit(cls, h: Histories) -> Fit[Nbd]:
-        """The most likely parameters; InputError where nobody ordered again."""
+    def fit(cls, h: Histories, near: Fit[Nbd] | None = None) -> Fit[Nbd]:
+        """The most likely parameters; InputError where nobody ordered again. ``near``: a fit to similar histories."""
         require_repeats(cls.NAME, h)
-        return maximise(cls, lambda model: model.rows(h), h.weight, (0.5, 0.5 / h.rate))
+        whole = h.without_recency()
+        return maximise(cls, lambda model: model.rows(whole), whole.weight, (0.5, 0.5 / h.rate), near=near)
 
     def rows(self, h: Histories) -> Rows:
         """The log-likelihood of each history, and its derivatives by ``r, alpha``."""

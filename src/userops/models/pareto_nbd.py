@@ -30,8 +30,8 @@ NODES = 24
 _NOTHING = 40.0
 """Where the integrand has fallen by a factor of exp(this), the rest of it is left out."""
 
-_TOGETHER = 20_000
-"""Histories summed at once, so that memory stays small."""
+_TOGETHER = 4_000
+"""Histories summed at once, so that memory stays small and near."""
 
 
 class _Left(NamedTuple):
@@ -57,12 +57,14 @@ class ParetoNbd:
     beta: float
 
     @classmethod
-    def fit(cls, h: Histories) -> Fit[ParetoNbd]:
-        """The most likely parameters; InputError where nobody ordered again."""
+    def fit(cls, h: Histories, near: Fit[ParetoNbd] | None = None) -> Fit[ParetoNbd]:
+        """The most likely parameters; InputError where nobody ordered again. ``near``: a fit to similar histories."""
         require_repeats(cls.NAME, h)
+        if near is None and (few := h.few()) is not None:
+            near = cls.fit(few)
         age = h.mean_age
         starts = [(0.7, 0.7 / h.rate / 2, 0.7, age / 2), (0.5, 0.5 / h.rate, 0.2, age), (1.0, 1 / h.rate, 1.0, 3 * age)]
-        return maximise(cls, lambda model: model.rows(h), h.weight, *starts)
+        return maximise(cls, lambda model: model.rows(h), h.weight, *starts, near=near)
 
     def rows(self, h: Histories) -> Rows:
         """The log-likelihood of each history, and its derivatives by ``r, alpha, s, beta``."""
@@ -154,7 +156,7 @@ class ParetoNbd:
                 left = np.log(s * length * total) + top
             term /= total[:, None]
             stayed = -n * np.log(alpha + part.T) - s * np.log(beta + part.T)
-            of = [(term * part).sum(axis=1) for part in (y, 1 / lower, log_higher, 1 / higher)]
+            of = [np.einsum("ij,ij->i", term, part) for part in (y, 1 / lower, log_higher, 1 / higher)]
             yield _Left(left - stayed, *(of if alpha <= beta else of[2:] + of[:2]))
 
 

@@ -21,8 +21,8 @@ class RepeatBuying(Protocol):
     DROPOUT: ClassVar[bool]
 
     @classmethod
-    def fit(cls, h: Histories) -> Fit[Any]:
-        """The most likely parameters; InputError where nobody ordered again."""
+    def fit(cls, h: Histories, near: Fit[Any] | None = None) -> Fit[Any]:
+        """The most likely parameters; InputError where nobody ordered again. ``near``: a fit to similar histories."""
         ...
 
     def p_alive(self, h: Histories = NEW) -> Vector:

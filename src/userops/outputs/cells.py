@@ -22,6 +22,7 @@ NOTHING = "–"
 """How null reads."""
 
 AS_OF = Text("as of", "截至")
+FEWER = Text("cells under {least} users hidden", "不足 {least} 人的单元格已隐去")
 NO_ROWS = Text("no rows", "无数据")
 MARK = "*"
 """What stands behind a number whose period is not over."""
@@ -85,7 +86,7 @@ class HeatGrid:
 
 def blocks(result: Result) -> tuple[Block, ...]:
     """What to draw: the result's views (its main table when it has none), and any warning they leave unsaid."""
-    views = result.views or (_whole(result),)
+    views = result.views or (whole(result),)
     said = {note for view in views if isinstance(view, NotesBlock) for note in view.notes}
     unsaid = tuple(warning for warning in result.provenance.warnings if warning not in said)
     return (*views, NotesBlock(WARNINGS, unsaid, tone="warning")) if unsaid else views
@@ -95,7 +96,9 @@ def headline(result: Result, lang: Lang) -> tuple[str, str]:
     """The result's name and the day it stands for: ``("userops rfm", "as of 2026-11-01 · UTC")``; none: empty."""
     of = result.provenance
     day = f"{AS_OF(lang)} {of.as_of} · {of.tz}" if of.as_of else (of.tz if of.inputs else "")
-    return f"userops {result.command.replace('-', ' ')}", terminal_safe(day)
+    least = of.facts.get("min_cell")
+    told = FEWER(lang).format(least=least) if least is not None else ""
+    return f"userops {result.command.replace('-', ' ')}", terminal_safe(" · ".join(filter(None, (day, told))))
 
 
 def shown(value: Any, kind: Kind, lang: Lang = "en") -> str:
@@ -262,7 +265,8 @@ def _at(flags: Sequence[Sequence[bool]], row: int, column: int) -> bool:
     return row < len(flags) and column < len(flags[row]) and flags[row][column]
 
 
-def _whole(result: Result) -> TableBlock:
+def whole(result: Result) -> TableBlock:
+    """The main table as it is, under its machine names."""
     columns = tuple(Column(name, Text(name, name), _kind(name, dtype)) for name, dtype in result.rows.schema.items())
     return TableBlock(Text("", ""), columns, result.rows)
 

@@ -30,6 +30,8 @@ _LAST_PERIODS = Text(
     "仅显示最近 {shown} 个周期,共 {all} 个:用 --format csv 或 -o FILE 查看全部",
 )
 _NOT_IN_FIGURES = Text("* period not over: not in the figures", "* 周期未结束,不计入各数值")
+_IS_MARKED = Text("marked: {span}", "标出区间:{span}")
+_IS_BASELINE = Text("baseline {value}", "基线 {value}")
 _MEANS = Text("one mark is the mean of {per} periods", "每格为 {per} 个周期的平均值")
 
 _SPARKS = "▁▂▃▄▅▆▇█"
@@ -58,7 +60,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart ready to be drawn: every run has one value (or gap) per label; from place ``over`` on, not over yet."""
+    """A chart ready to be drawn: every run has one value (or gap) per label; from place ``over`` on, not over yet.
+
+    ``marked``: the first and the last place of the stretch to look at. ``remarks``: what is marked and what the baseline
+    is, as finished text.
+    """
 
     title: str
     x_labels: tuple[str, ...]
@@ -66,11 +72,19 @@ class Chart:
     kind: Kind
     shape: Literal["lines", "stacked"]
     over: int
+    marked: tuple[int, int] | None = None
+    baseline: float | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def values(self) -> list[float]:
         """Every number that is drawn as a point."""
         return [value for run in self.runs for value in run.values if value is not None]
+
+    @property
+    def extent(self) -> list[float]:
+        """What the scale of lines has to hold: their points, and the baseline."""
+        return self.values if self.baseline is None else [*self.values, self.baseline]
 
     @property
     def any_unfinished(self) -> bool:
@@ -89,7 +103,25 @@ def chart(block: ChartBlock, lang: Lang) -> Chart:
         ends = (known[0], known[-1], min(known), max(known)) if known else (None,) * 4
         runs.append(Run(terminal_safe(series.label(lang)), values, *(cells.shown(end, block.kind) for end in ends)))
     labels = tuple(map(terminal_safe, block.x_labels))
-    return Chart(terminal_safe(block.title(lang)), labels, tuple(runs), block.kind, block.shape, over)
+    marked, baseline = _marked(block.marked, count), _drawable(block.baseline)
+    remarks = []
+    if marked:
+        span = " → ".join(dict.fromkeys((labels[marked[0]], labels[marked[1]])))
+        remarks.append(_IS_MARKED(lang).format(span=span))
+    if baseline is not None:
+        remarks.append(_IS_BASELINE(lang).format(value=cells.shown(baseline, block.kind)))
+    return Chart(
+        terminal_safe(block.title(lang)), labels, tuple(runs), block.kind, block.shape, over, marked, baseline,
+        tuple(remarks),
+    )  # fmt: skip
+
+
+def _marked(marked: tuple[int, int] | None, count: int) -> tuple[int, int] | None:
+    """The stretch as far as it lies among ``count`` periods; None where it does not."""
+    if marked is None:
+        return None
+    first, last = max(marked[0], 0), min(marked[1], count - 1)
+    return (first, last) if first <= last else None
 
 
 # --- scales ------------------------------------------------------------------------------------------------------
@@ -117,7 +149,7 @@ def value_ticks(chart: Chart, most: int) -> list[float]:
         sums = [_sums(values) for values in _periods(chart)]
         low, high = -max((down for down, _ in sums), default=0.0), max((up for _, up in sums), default=0.0)
     else:
-        low, high = min(chart.values, default=0.0), max(chart.values, default=0.0)
+        low, high = min(chart.extent, default=0.0), max(chart.extent, default=0.0)
         low = 0.0 if 0 <= low <= high / 2 else low
         high = 0.0 if low / 2 <= high <= 0 else high
     return ticks(low, high, most, whole=chart.kind == "count")
@@ -182,7 +214,7 @@ def legend(chart: Chart, lang: Lang, width: int) -> list[str]:
         lines.append(_MEANS(lang).format(per=per))
     if chart.any_unfinished:
         lines.append((_NOT_IN_FIGURES if chart.shape == "lines" else cells.NOT_OVER)(lang))
-    return lines
+    return [*lines, " · ".join(chart.remarks)] if chart.remarks else lines
 
 
 def open_marks(chart: Chart, width: int) -> int:
@@ -201,6 +233,21 @@ def sparkline(values: Sequence[float | None], over: int, width: int) -> str:
     known = [mean for mean in (done if any(mean is not None for mean in done) else still) if mean is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
     return "".join(_spark(mean, low, high) for mean in (*done, *still))
+
+
+def strip(chart: Chart, width: int) -> tuple[str, str, str]:
+    """The first series as a sparkline in three parts: before what is marked, that, after it; nothing marked: the first.
+
+    Each part has marks of its own, so that none stands for both; the scale is common.
+    """
+    values = chart.runs[0].values if chart.runs else ()
+    first, last = chart.marked or (len(values), len(values))
+    known = [value for value in values if value is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    parts = values[:first], values[first : last + 1], values[last + 1 :]
+    per = max(1, math.ceil(len(values) / max(width - 2, 2)))
+    before, marked, after = ("".join(_spark(mean, low, high) for mean in _means(part, per)) for part in parts)
+    return before, marked, after
 
 
 def stacked_bar(values: Sequence[float | None], left: int, right: int, unit: float) -> str:

@@ -12,10 +12,12 @@ from typing import Any
 from rich.cells import cell_len
 
 from userops import flowchart
-from userops.outputs import cells, charts, funnels
+from userops.outputs import cards, cells, charts, funnels, waterfalls
+from userops.outputs.plain import strip_text
 from userops.outputs.privacy import terminal_safe
 from userops.results import (
     Block,
+    CardsBlock,
     ChartBlock,
     FactsBlock,
     FunnelBlock,
@@ -25,8 +27,10 @@ from userops.results import (
     Lang,
     NotesBlock,
     Result,
+    StatusBlock,
     TableBlock,
     Text,
+    WaterfallBlock,
 )
 
 MAX_ROWS = 500
@@ -35,6 +39,7 @@ MAX_ROWS = 500
 CHART_WIDTH = 32
 """Characters of a sparkline, and of the longest stacked bar: rendered pages are narrow."""
 
+_STATE, _AREA, _EVIDENCE = Text("State", "状态"), Text("Area", "领域"), Text("Evidence", "依据")
 _MARKUP = re.compile(r"([\\`*_{}\[\]|~#!$])")
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _BETWEEN_WORD_CHARACTERS = re.compile(r"(?<=\w)\\_(?=\w)")
@@ -63,6 +68,12 @@ def _drawn(block: Block, lang: Lang) -> Iterator[list[str]]:
             yield from _heat(cells.heat(block, lang), lang)
         case ChartBlock():
             yield from _chart(charts.chart(block, lang), lang)
+        case WaterfallBlock():
+            yield from _waterfall(waterfalls.waterfall(block, lang), lang)
+        case StatusBlock():
+            yield from _status(block, lang)
+        case CardsBlock():
+            yield from _cards(block, lang)
         case FunnelBlock():
             yield from _table(funnels.table(funnels.funnel(block, lang), lang, CHART_WIDTH), lang)
         case GraphBlock():
@@ -108,6 +119,47 @@ def _chart(chart: charts.Chart, lang: Lang) -> Iterator[list[str]]:
     yield from _table(charts.table(chart, lang, CHART_WIDTH), lang)
     for line in charts.legend(chart, lang, CHART_WIDTH):
         yield [escaped(line)]
+
+
+def _waterfall(chart: waterfalls.Waterfall, lang: Lang) -> Iterator[list[str]]:
+    yield from _table(waterfalls.table(chart, lang, CHART_WIDTH), lang)
+    if chart.note:
+        yield [escaped(chart.note)]
+
+
+def _status(block: StatusBlock, lang: Lang) -> Iterator[list[str]]:
+    yield _heading(block.title(lang))
+    grade = cards.grade(block, lang)
+    if grade:
+        yield [f"**{escaped(grade)}**"]
+    states = cards.states(block, lang)
+    rows = [[f"{state.mark} {escaped(state.said)}", escaped(state.name), escaped(state.evidence)] for state in states]
+    yield _pipes([escaped(header(lang)) for header in (_STATE, _AREA, _EVIDENCE)], rows, (False,) * 3)
+
+
+def _cards(block: CardsBlock, lang: Lang) -> Iterator[list[str]]:
+    yield _heading(block.title(lang))
+    if not block.cards:
+        yield [escaped(cards.NOTHING_FOUND(lang))]
+    for card in cards.cards(block, lang):
+        yield [f"### {card.mark} {escaped(card.title)}"]
+        yield [escaped(" · ".join(filter(None, (card.said, card.badge))))]
+        if card.facts:
+            yield [" · ".join(f"{escaped(label)} **{escaped(value)}**" for label, value in card.facts)]
+        if card.chart and card.chart.runs:
+            yield [_picture(strip_text(card.chart, CHART_WIDTH).replace("`", "'"))]
+        for section in card.sections:
+            yield [f"**{escaped(section.heading)}**"]
+            if section.lines:
+                yield [f"- {escaped(line)}" for line in section.lines]
+            if section.code:
+                yield _code(section.code)
+
+
+def _code(command: str) -> list[str]:
+    """The command in a fence that it cannot close."""
+    fence = "`" * max(3, max((len(run) for run in re.findall("`+", command)), default=0) + 1)
+    return [f"{fence}sh", command, fence]
 
 
 def _graph(block: GraphBlock, lang: Lang) -> Iterator[list[str]]:

@@ -12,10 +12,11 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from userops.outputs import cells, charts, funnels, graphs
+from userops.outputs import cards, cells, charts, funnels, graphs, waterfalls
 from userops.outputs.privacy import terminal_safe
 from userops.results import (
     Block,
+    CardsBlock,
     ChartBlock,
     FactsBlock,
     FunnelBlock,
@@ -25,8 +26,10 @@ from userops.results import (
     Lang,
     NotesBlock,
     Result,
+    StatusBlock,
     TableBlock,
     Text,
+    WaterfallBlock,
 )
 
 BAR_WIDTH = 12
@@ -53,6 +56,12 @@ def _drawn(block: Block, lang: Lang, width: int | None) -> list[str]:
             return list(_heat(cells.heat(block, lang), lang))
         case ChartBlock():
             return list(_chart(charts.chart(block, lang), lang))
+        case WaterfallBlock():
+            return list(_waterfall(waterfalls.waterfall(block, lang), lang))
+        case StatusBlock():
+            return list(_status(block, lang))
+        case CardsBlock():
+            return list(_cards(block, lang, width))
         case FunnelBlock():
             return list(_funnel(funnels.funnel(block, lang), lang))
         case GraphBlock():
@@ -148,6 +157,67 @@ def arrow_lines(graph: graphs.Graph) -> Iterator[tuple[str, str]]:
             yield name, f"{_GAP}{count}{_GAP}{share}"
 
 
+def _waterfall(chart: waterfalls.Waterfall, lang: Lang) -> Iterator[str]:
+    yield from _table(waterfalls.table(chart, lang, CHART_WIDTH), lang)
+    if chart.note:
+        yield chart.note
+
+
+def _status(block: StatusBlock, lang: Lang) -> Iterator[str]:
+    yield from filter(None, (terminal_safe(block.title(lang)), cards.grade(block, lang)))
+    states = cards.states(block, lang)
+    names, said = padded([state.name for state in states]), padded([state.said for state in states])
+    for state, *words in zip(states, names, said, strict=True):
+        yield _GAP.join((state.mark, *words, state.evidence)).rstrip()
+
+
+def _cards(block: CardsBlock, lang: Lang, width: int | None) -> Iterator[str]:
+    """Everything on every card: a file has room."""
+    title = terminal_safe(block.title(lang))
+    if title:
+        yield title
+    if not block.cards:
+        yield cards.NOTHING_FOUND(lang)
+    room = width - len(_GAP) if width is not None else None
+    for place, card in enumerate(cards.cards(block, lang)):
+        yield from [""] * (place > 0)
+        yield f"{card.mark} {card.title}"
+        yield f"{_GAP}{' · '.join(filter(None, (card.said, card.badge)))}"
+        for line in _joined([" ".join(fact) for fact in card.facts], room):
+            yield _GAP + line
+        if card.chart and card.chart.runs:
+            yield f"{_GAP}{strip_text(card.chart, CHART_WIDTH)}"
+        for section in card.sections:
+            yield f"{_GAP}{section.heading}"
+            for line in section.lines:
+                first, *others = wrapped(line, room - 4 if room is not None else None)
+                yield f"{_GAP}  - {first}"
+                yield from (f"{_GAP}    {other}" for other in others)
+            if section.code:
+                yield from (f"{_GAP}    {line}" for line in cards.command_lines(section.code, None))
+
+
+def strip_text(chart: charts.Chart, width: int) -> str:
+    """A chart on one line: its course, what is marked in brackets, and from when to when."""
+    before, marked, after = charts.strip(chart, width)
+    course = f"{before}[{marked}]{after}" if marked else before
+    ends = " → ".join(dict.fromkeys(chart.x_labels[:1] + chart.x_labels[-1:]))
+    return "  ".join(filter(None, (course, " · ".join((chart.title, ends, *chart.remarks)))))
+
+
+def _joined(words: Sequence[str], width: int | None) -> Iterator[str]:
+    """The words on as few lines as they fit, a dot between two."""
+    line = ""
+    for word in words:
+        longer = f"{line} · {word}" if line else word
+        if width is not None and line and cell_len(longer) > width:
+            yield line
+            longer = word
+        line = longer
+    if line:
+        yield line
+
+
 def _lines(columns: Sequence[Sequence[str]], rule_above_last: bool = False) -> Iterator[str]:
     lines = [_GAP.join(parts).rstrip() for parts in zip(*columns, strict=True)]
     rule = "─" * (sum(cell_len(column[0]) for column in columns) + len(_GAP) * (len(columns) - 1))
@@ -160,15 +230,7 @@ def _lines(columns: Sequence[Sequence[str]], rule_above_last: bool = False) -> I
 
 
 def _facts(facts: Sequence[tuple[Text, Any, Kind]], lang: Lang, width: int | None) -> Iterator[str]:
-    line = ""
-    for label, value, kind in facts:
-        fact = f"{terminal_safe(label(lang))} {cells.shown(value, kind, lang)}"
-        longer = f"{line} · {fact}" if line else fact
-        if width is not None and line and cell_len(longer) > width:
-            yield line
-            longer = fact
-        line = longer
-    yield line
+    yield from _joined([" ".join(pair) for pair in cards.pairs(facts, lang)], width) if facts else [""]
 
 
 def _notes(block: NotesBlock, lang: Lang, width: int | None) -> Iterator[str]:
@@ -218,6 +280,6 @@ _NEVER_FIRST = " ,。、;:?!)」』】》〉”’％,.;:?!)]}%"
 
 def padded(texts: Sequence[str], flush_right: bool = False) -> list[str]:
     """The texts of one column, filled with spaces to the width of the widest."""
-    width = max(cell_len(text) for text in texts)
+    width = max((cell_len(text) for text in texts), default=0)
     spaces = [" " * (width - cell_len(text)) for text in texts]
     return [space + text if flush_right else text + space for text, space in zip(texts, spaces, strict=True)]

@@ -46,14 +46,14 @@ class Plane:
         return self.left + share * (self.right - self.left)
 
 
-def figure(chart: Chart, lang: Lang) -> str:
-    """The chart with its legend, for a page."""
-    drawn = "".join(_drawing(chart, sheet, lang) for sheet in (WIDE, NARROW))
+def figure(chart: Chart, lang: Lang, titles: bool = True) -> str:
+    """The chart with its legend, for a page; without ``titles`` no point says its number under the pointer."""
+    drawn = "".join(_drawing(chart, sheet, lang, titles) for sheet in (WIDE, NARROW))
     named = " named" * _is_named(chart)
     return f'<div class="chart {chart.shape}{named}">{_legend(chart)}{drawn}</div>'
 
 
-def _drawing(chart: Chart, sheet: Sheet, lang: Lang) -> str:
+def _drawing(chart: Chart, sheet: Sheet, lang: Lang, titles: bool) -> str:
     ticks = charts.value_ticks(chart, most=6 if sheet is WIDE else 5)
     texts = [charts.tick_text(tick, ticks[1] - ticks[0], chart.kind) for tick in ticks]
     named = sheet is WIDE and _is_named(chart)
@@ -65,13 +65,14 @@ def _drawing(chart: Chart, sheet: Sheet, lang: Lang) -> str:
         low=ticks[0],
         high=ticks[-1],
     )
-    titled = sheet is WIDE and len(chart.values) <= MOST_TITLES
+    titled = titles and sheet is WIDE and len(chart.values) <= MOST_TITLES
     shapes = (_bars if chart.shape == "stacked" else _lines)(chart, plane, titled)
     names = _names(chart, plane) if named else ()
     return (
         f'<svg class="{sheet.name}" role="img" aria-label="{escaped(_said(chart, lang))}" '
-        f'viewBox="0 0 {sheet.width} {sheet.height}">{_unfinished(chart, plane)}{_grid(plane, ticks, texts)}'
-        f"{_foot(chart, plane, sheet)}{''.join(shapes)}{''.join(names)}</svg>"
+        f'viewBox="0 0 {sheet.width} {sheet.height}">{_marked(chart, plane)}{_unfinished(chart, plane)}'
+        f"{_grid(plane, ticks, texts)}{_foot(chart, plane, sheet)}{_baseline(chart, plane)}"
+        f"{''.join(shapes)}{''.join(names)}</svg>"
     )
 
 
@@ -122,6 +123,27 @@ def _unfinished(chart: Chart, plane: Plane) -> str:
         f'<rect class="still" x="{num(start)}" y="{num(plane.top)}" '
         f'width="{num(plane.right - start)}" height="{num(plane.bottom - plane.top)}"/>'
     )
+
+
+def _marked(chart: Chart, plane: Plane) -> str:
+    """A ground below the stretch to look at, half a period wider on either side."""
+    if chart.marked is None:
+        return ""
+    count = len(chart.x_labels)
+    half = (plane.right - plane.left) / max(count if chart.shape == "stacked" else count - 1, 1) / 2
+    start = max(_middle(chart, plane, chart.marked[0]) - half, plane.left)
+    stop = min(_middle(chart, plane, chart.marked[1]) + half, plane.right)
+    return (
+        f'<rect class="marked" x="{num(start)}" y="{num(plane.top)}" width="{num(stop - start)}" '
+        f'height="{num(plane.bottom - plane.top)}"/>'
+    )
+
+
+def _baseline(chart: Chart, plane: Plane) -> str:
+    """A line across at what the values are held against."""
+    if chart.baseline is None or not plane.low <= chart.baseline <= plane.high:
+        return ""
+    return f'<path class="base" d="M{num(plane.left)} {num(plane.y(chart.baseline))}H{num(plane.right)}"/>'
 
 
 def _lines(chart: Chart, plane: Plane, titled: bool) -> Iterator[str]:
@@ -220,7 +242,7 @@ def _said(chart: Chart, lang: Lang) -> str:
         for run in chart.runs
     ]
     span = " → ".join(dict.fromkeys(chart.x_labels[:1] + chart.x_labels[-1:]))
-    return " · ".join(filter(None, (chart.title, span, *runs)))
+    return " · ".join(filter(None, (chart.title, span, *runs, *chart.remarks)))
 
 
 def _point(chart: Chart, run: Run, place: int) -> str:

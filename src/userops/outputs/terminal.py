@@ -23,11 +23,12 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text as Line
 
-from userops.outputs import cells, charts, funnels, graphs
+from userops.outputs import cards, cells, charts, funnels, graphs, waterfalls
 from userops.outputs.plain import arrow_lines, funnel_lines, padded, wrapped
 from userops.outputs.privacy import terminal_safe
 from userops.results import (
     Block,
+    CardsBlock,
     ChartBlock,
     FactsBlock,
     FunnelBlock,
@@ -37,8 +38,11 @@ from userops.results import (
     Lang,
     NotesBlock,
     Result,
+    StatusBlock,
     TableBlock,
     Text,
+    Tone,
+    WaterfallBlock,
 )
 
 ACCENT = Style(color="#14a38f")
@@ -53,6 +57,17 @@ SERIES = tuple(
 )
 """The series of a chart, in turn: at least 3 : 1 on black, and told apart by those who see few colours."""
 
+TONES: dict[Tone, Style] = {
+    "error": Style(color="#e0645c", bold=True),
+    "warn": WARNING,
+    "info": Style(color="#5b8def"),
+    "ok": ACCENT,
+    "skipped": DIM,
+}
+"""Colours of marks, which stand there without colour too."""
+
+_WATERFALL = {"total": Style(color="#7f8b95"), "up": ACCENT, "down": Style(color="#e0645c")}
+
 MAX_ROWS = 1_000
 """Rows of one table that a person is shown; the last line says how many there are."""
 
@@ -60,6 +75,9 @@ Paint = Callable[[int | None, int, str], Line]
 """How a cell looks: its row (None: the header), its column, its text."""
 
 _INDENT = 2
+_MARK = 2  # cells of a card's mark
+_MOST_SECTIONS, _MOST_LINES = 3, 2  # of a card, of a section, where not everything is asked for
+_WIDEST_STRIP, _NARROWEST_STRIP = 48, 30
 _GAP = 2
 _WIDEST_BAR = 16
 _NARROWEST_BAR = 4
@@ -106,6 +124,12 @@ def _drawn(block: Block, lang: Lang, room: int, limit: int | None) -> Iterator[R
             yield from _heat(cells.heat(block, lang), lang, room)
         case ChartBlock():
             yield from _chart(charts.chart(block, lang), lang, room)
+        case WaterfallBlock():
+            yield from _waterfall(waterfalls.waterfall(block, lang), lang, room)
+        case StatusBlock():
+            yield from _status(block, lang, room)
+        case CardsBlock():
+            yield from _cards(block, lang, room, limit)
         case FunnelBlock():
             yield from _funnel(funnels.funnel(block, lang), lang, room)
         case GraphBlock():
@@ -350,11 +374,15 @@ def _plot(chart: charts.Chart, room: int) -> Iterator[Line]:
     if width < _NARROWEST_PLOT or len(chart.x_labels) < 2 or len(chart.runs) > _MOST_PLOTTED or not chart.values:
         return
     named = _names(chart, low, high, height)
+    across = None if chart.baseline is None else charts.dot_row(chart.baseline, low, high, height) // 4
     for row, dots in enumerate(charts.plot(chart, low, high, width, height)):
         text = "" if row % apart else texts[row // apart]
         line = Line.assemble((f"{' ' * (before - cell_len(text))}{text} {'┤' if text else '│'}", DIM))
-        for style, group in groupby(dots, key=_dot_style):
-            line.append("".join(dot.character for dot in group), style)
+        drawn = [(dot.character, _dot_style(dot)) for dot in dots]
+        if row == across:
+            drawn = [("╌", DIM) if dot.run is None else cell for dot, cell in zip(dots, drawn, strict=True)]
+        for style, group in groupby(drawn, key=lambda cell: cell[1]):
+            line.append("".join(character for character, _ in group), style)
         if row in named:
             line.append(f" {chart.runs[named[row]].label}", _series_style(named[row]))
         yield line
@@ -372,6 +400,9 @@ def _plot_foot(chart: charts.Chart, indent: int, width: int) -> Iterator[Line]:
     """The axis below a plot, and the labels it has room for; the mark at the last one where it is not over."""
     labels = [label + cells.MARK * (place >= chart.over) for place, label in enumerate(chart.x_labels)]
     axis, below = ["─"] * width, ""
+    if chart.marked:
+        first, last = (round(place / max(len(labels) - 1, 1) * (width - 1)) for place in chart.marked)
+        axis[first : last + 1] = "━" * (last + 1 - first)
     for place in charts.x_ticks(len(labels), width // (_widest(*labels) + 3)):
         column = round(place / max(len(labels) - 1, 1) * (width - 1))
         label = labels[place]
@@ -390,6 +421,102 @@ def _dot_style(dot: charts.Dots) -> Style:
 
 def _series_style(number: int) -> Style:
     return SERIES[number % len(SERIES)]
+
+
+def _waterfall(chart: waterfalls.Waterfall, lang: Lang, room: int) -> Iterator[RenderableType]:
+    grid = waterfalls.table(chart, lang, 0)
+    width = min(max(room - _full(_natural(grid)), _NARROWEST_CHART), _WIDEST_CHART)
+    tones = [_WATERFALL[bar.tone] for bar in chart.bars]
+
+    def paint(row: int | None, column: int, text: str) -> Line:
+        return Line(text, style=tones[row] if row is not None and column == 1 else "")
+
+    yield from _table(waterfalls.table(chart, lang, width), lang, room, paint)
+    if chart.note:
+        yield Line(chart.note, style=DIM)
+
+
+def _status(block: StatusBlock, lang: Lang, room: int) -> Iterator[RenderableType]:
+    """The grade, and a row per area: mark, name, the state in a word, the evidence."""
+    yield Line(terminal_safe(block.title(lang)), style=BOLD)
+    grade = cards.grade(block, lang)
+    if grade:
+        yield Line(grade)
+    table = Table.grid(padding=(0, _GAP, 0, 0))
+    for state in cards.states(block, lang):
+        style = TONES[state.tone]
+        table.add_row(Line(state.mark, style=style), state.name, Line(state.said, style=style), Line(state.evidence))
+    yield table
+
+
+def _cards(block: CardsBlock, lang: Lang, room: int, limit: int | None) -> Iterator[RenderableType]:
+    """A card in a few lines, or with everything where the block asks for it."""
+    title = terminal_safe(block.title(lang))
+    if title:
+        yield Line(title, style=BOLD)
+    if not block.cards:
+        yield Line(cards.NOTHING_FOUND(lang), style=DIM)
+    drawn = cards.cards(block, lang)
+    for place, card in enumerate(drawn[:limit]):
+        yield from [Line()] * (place > 0)
+        yield from _card(card, lang, room - _MARK, block.whole)
+    if limit is not None and len(drawn) > limit:
+        yield Line(cards.more_cards(len(drawn) - limit, lang), style=DIM)
+    if not block.whole and any(len(card.sections) > _MOST_SECTIONS for card in drawn):
+        yield from [Line(), Line(cards.MORE_ON_EACH(lang), style=DIM)]
+
+
+def _card(card: cards.Drawn, lang: Lang, room: int, whole: bool) -> Iterator[RenderableType]:
+    """The sentence, the kind, the numbers, the course, and what belongs to it beside its headings."""
+    style = TONES[card.tone]
+    for number, line in enumerate(wrapped(card.title, room)):
+        yield Line.assemble((" " * _MARK if number else f"{card.mark} ", style), (line, BOLD))
+    lines = list(_said_of(card, room))
+    parts: list[RenderableType] = [*(lines if whole else lines[:1])]
+    if card.chart and card.chart.runs:
+        parts.append(_strip(card.chart, room))
+    sections = card.sections if whole else [section for section in card.sections if not section.more][:_MOST_SECTIONS]
+    if sections:
+        parts.append(_sections(sections, room, whole))
+    yield from (Padding(part, (0, 0, 0, _MARK)) for part in parts)
+
+
+def _said_of(card: cards.Drawn, room: int) -> Iterator[Line]:
+    """How it is, its kind and its numbers, on as few lines as hold them; none is torn apart."""
+    words = [Line(card.said, style=TONES[card.tone])]
+    words += [Line(badge, style=DIM) for badge in [card.badge] if badge]
+    words += [Line.assemble((f"{label} ", DIM), value) for label, value in card.facts]
+    for start, stop in _runs([word.cell_len for word in words], room, gap=3):
+        yield Line(" · ", style=DIM).join(words[start:stop])
+
+
+def _sections(sections: Sequence[cards.Section], room: int, whole: bool) -> Table:
+    """Headings with their lines and commands beside them."""
+    heading = _widest(*(section.heading for section in sections))
+    beside = room - heading - _GAP
+    table = Table.grid(padding=(0, _GAP, 0, 0))
+    table.add_column(no_wrap=True, min_width=heading)
+    table.add_column(overflow="fold")  # a word of a command may be wider than the room: nothing of it is lost
+    for section in sections:
+        lines = section.lines if whole else section.lines[:_MOST_LINES]
+        told = [Line("\n".join(wrapped(line, beside))) for line in lines]
+        if section.code:
+            told.append(Line("\n".join(cards.command_lines(section.code, beside)), style=ACCENT))
+        for number, line in enumerate(told):
+            table.add_row(Line("" if number else section.heading, style=DIM), line)
+    return table
+
+
+def _strip(chart: charts.Chart, room: int) -> Line:
+    """The course on one line, what is marked in brackets and in colour; what it is, as far as there is room."""
+    words = [chart.title, *chart.remarks]
+    while words and cell_len(" · ".join(words)) + _GAP + _NARROWEST_STRIP > room:
+        words.pop(0)
+    said = " · ".join(words)
+    width = min(room - cell_len(said) - _GAP, _WIDEST_STRIP)
+    before, marked, after = charts.strip(chart, max(width, _NARROWEST_CHART))
+    framed = (f"[{marked}]", WARNING) if marked else ""
+    return Line.assemble((before, ACCENT), framed, (after, ACCENT), (f"  {said}" if said else "", DIM))
 
 
 def _notes(block: NotesBlock, lang: Lang, room: int) -> Iterator[RenderableType]:

@@ -8,6 +8,7 @@ data is escaped; a content security policy forbids the rest.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from itertools import count
 from typing import Any
@@ -15,10 +16,22 @@ from typing import Any
 from rich.cells import cell_len
 
 from userops import __version__
-from userops.outputs import cells, charts, funnels, graphs, svg, svg_funnel, svg_graph
+from userops.outputs import (
+    cells,
+    charts,
+    funnels,
+    graphs,
+    svg,
+    svg_funnel,
+    svg_graph,
+    svg_waterfall,
+    waterfalls,
+    web_cards,
+)
 from userops.outputs.privacy import terminal_safe
 from userops.results import (
     Block,
+    CardsBlock,
     ChartBlock,
     FactsBlock,
     FunnelBlock,
@@ -29,12 +42,34 @@ from userops.results import (
     Lang,
     NotesBlock,
     Result,
+    StatusBlock,
     TableBlock,
     Text,
+    WaterfallBlock,
 )
 
-MAX_ROWS = 500
-"""Rows of one table: a page must stay below half a megabyte; the rest is for a data file."""
+BUDGET = 500_000
+"""Bytes of a page: more opens slowly, and no mail takes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """How much is drawn: rows of one table, numbers under the pointer, cards of one block, and cards with a chart."""
+
+    rows: int
+    titles: bool
+    cards: int
+    strips: int
+
+
+DETAILS = (
+    Detail(rows=500, titles=True, cards=500, strips=500),
+    Detail(rows=500, titles=False, cards=500, strips=100),
+    Detail(rows=200, titles=False, cards=200, strips=40),
+    Detail(rows=60, titles=False, cards=100, strips=20),
+    Detail(rows=20, titles=False, cards=30, strips=10),
+)
+"""The first that keeps a page within its budget is taken. What is left out is counted; the rest is for a data file."""
 
 _LONG = 24
 """Cells of text in a row's name above which it wraps."""
@@ -196,41 +231,62 @@ _PAGE_STYLE = (
 
 
 def page(result: Result, lang: Lang) -> str:
-    """The result as a whole HTML document."""
+    """The result as a whole HTML document, with as much of it as the budget takes."""
+    drawn = ""
+    for detail in DETAILS:
+        drawn = _page(result, lang, detail)
+        if len(drawn) <= BUDGET and len(drawn.encode("utf-8", "replace")) <= BUDGET:
+            break
+    return drawn
+
+
+def _page(result: Result, lang: Lang, detail: Detail) -> str:
     name, day = cells.headline(result, lang)
     return (
         f'<!doctype html>\n<html lang="{_TAGS[lang]}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta name="generator" content="userops {__version__}">\n<link rel="icon" href="data:,">\n'
-        f"<title>{_e(' · '.join(filter(None, (name, day))))}</title>\n<style>{_PAGE_STYLE}\n{STYLE}</style>\n</head>\n<body>\n"
-        f'<main class="userops">\n{_body(result, lang)}\n</main>\n</body>\n</html>\n'
+        f"<title>{_e(' · '.join(filter(None, (name, day))))}</title>\n<style>{_PAGE_STYLE}\n{_style(result)}</style>\n</head>\n<body>\n"
+        f'<main class="userops">\n{_body(result, lang, detail)}\n</main>\n</body>\n</html>\n'
     )
 
 
 def fragment(result: Result, lang: Lang) -> str:
     """The result as a piece of HTML for a notebook, with its own style, which touches nothing else."""
-    return f'<style>{STYLE}</style>\n<div class="userops" lang="{_TAGS[lang]}">\n{_body(result, lang)}\n</div>\n'
+    body = _body(result, lang, DETAILS[0])
+    return f'<style>{_style(result)}</style>\n<div class="userops" lang="{_TAGS[lang]}">\n{body}\n</div>\n'
 
 
-def _body(result: Result, lang: Lang) -> str:
+def _style(result: Result) -> str:
+    return f"{STYLE}\n{web_cards.STYLE}" if any(map(web_cards.is_needed, result.views)) else STYLE
+
+
+def _body(result: Result, lang: Lang, detail: Detail) -> str:
     name, day = cells.headline(result, lang)
     program, _, command = name.partition(" ")
     when = _soft(day) if day else ""
     header = f"<header><h1>{_e(program)} <b>{_e(command)}</b></h1>{when}</header>"
     numbers = count(1)
-    drawn = (_drawn(block, lang, f"userops-{result.command}-{next(numbers)}") for block in cells.blocks(result))
+    drawn = (_drawn(block, lang, f"userops-{result.command}-{next(numbers)}", detail) for block in cells.blocks(result))
     return "\n".join([header, *drawn, _made(result, lang)])
 
 
-def _drawn(block: Block, lang: Lang, anchor: str) -> str:
+def _drawn(block: Block, lang: Lang, anchor: str, detail: Detail) -> str:
     match block:
         case TableBlock():
-            return _table(cells.grid(block, lang, MAX_ROWS), lang, anchor)
+            return _table(cells.grid(block, lang, detail.rows), lang, anchor)
         case HeatBlock():
             return _heat(cells.heat(block, lang), lang, anchor)
         case ChartBlock():
-            return _chart(charts.chart(block, lang), lang, anchor)
+            return _chart(charts.chart(block, lang), lang, anchor, detail.titles)
+        case WaterfallBlock():
+            return _waterfall(waterfalls.waterfall(block, lang), lang, anchor)
+        case StatusBlock():
+            return _section(terminal_safe(block.title(lang)), anchor, web_cards.status(block, lang))
+        case CardsBlock():
+            title = terminal_safe(block.title(lang))
+            return _section(title, anchor, web_cards.deck(block, lang, detail.cards, detail.strips))
         case FunnelBlock():
             return _funnel(funnels.funnel(block, lang), lang, anchor)
         case GraphBlock():
@@ -314,11 +370,18 @@ def _shaded(shade: float | None) -> str:
     return "" if shade is None else f' style="--v:{shade:.3f}"'
 
 
-def _chart(chart: charts.Chart, lang: Lang, anchor: str) -> str:
+def _chart(chart: charts.Chart, lang: Lang, anchor: str, titles: bool) -> str:
     if not chart.x_labels or not chart.runs:
         return _section(chart.title, anchor, _soft(cells.NO_ROWS(lang)))
-    after = _soft(cells.NOT_OVER(lang)) if chart.any_unfinished else ""
-    return _section(chart.title, anchor, svg.figure(chart, lang) + after)
+    words = (cells.NOT_OVER(lang),) if chart.any_unfinished else ()
+    after = _soft(" · ".join((*words, *chart.remarks))) if words or chart.remarks else ""
+    return _section(chart.title, anchor, svg.figure(chart, lang, titles) + after)
+
+
+def _waterfall(chart: waterfalls.Waterfall, lang: Lang, anchor: str) -> str:
+    if not chart.bars:
+        return _section(chart.title, anchor, _soft(cells.NO_ROWS(lang)))
+    return _section(chart.title, anchor, svg_waterfall.figure(chart) + (_soft(chart.note) if chart.note else ""))
 
 
 def _funnel(funnel: funnels.Funnel, lang: Lang, anchor: str) -> str:

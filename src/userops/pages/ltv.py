@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from userops.account import money_text
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from userops.ltv import Story
+    from userops.ltv_backtest import Came, Choice
+    from userops.ltv_models import SavedModel
 
 FEW = 100
 """Fewer repeat customers than this say little."""
@@ -27,23 +29,33 @@ NO_DROPOUT = Text(
 )
 
 
-def by_likelihood(name: str) -> Text:
-    """Why a model was chosen without a backtest."""
+def why(choice: Choice) -> Text:
+    """Why that model."""
+    name = MODELS[choice.name].NAME
+    if choice.why == "asked":
+        return Text(f"{name}, as asked for.", f"按指定使用 {name}。")
+    if choice.why == "saved":
+        return Text(f"{name}, as it was saved: nothing was fitted.", f"{name},沿用所存模型,未重新拟合。")
+    if choice.why == "no_dropout":
+        return NO_DROPOUT
+    return _by_backtest(name, choice) if choice.why == "backtest" else _by_likelihood(name)
+
+
+def _by_likelihood(name: str) -> Text:
     return Text(
         f"{name}: the best log-likelihood for its number of parameters (AIC); there was no backtest.",
         f"{name}:按参数个数调整后的对数似然(AIC)最优;未做回测。",
     )
 
 
-def by_backtest(name: str, tried: tuple[float, float], others: Sequence[str]) -> Text:
-    """Why a model was chosen by what it made of the past."""
-    deviance, off = tried
-    if not others:
+def _by_backtest(name: str, choice: Choice) -> Text:
+    deviance, off = choice.deviance, choice.off
+    if not choice.others:
         return Text(
             f"{name}: predicted the orders of the past best (deviance {deviance:.4f}; total off by {100 * off:.1f} %).",
             f"{name}:回测预测最准(偏差 {deviance:.4f},总量误差 {100 * off:.1f}%)。",
         )
-    also = ", ".join(others)
+    also = ", ".join(MODELS[other].NAME for other in choice.others)
     return Text(
         f"{name}: in the backtest as good as {also} (deviance {deviance:.4f}), and nearer to the total "
         f"(off by {100 * off:.1f} %).",
@@ -54,7 +66,7 @@ def by_backtest(name: str, tried: tuple[float, float], others: Sequence[str]) ->
 def definitions(story: Story) -> tuple[Text, ...]:
     """The rules that made the numbers, in words."""
     settings, told, found = story.settings, story.predicted, story.found
-    horizon, share, unit = settings.horizon.days, f"{100 * settings.interval:g}", settings.time_unit
+    horizon, share, unit = settings.horizon.days, f"{100 * settings.interval:g}", settings.unit_name
     unit_zh = {"day": "天", "week": "周"}[unit]
     words = [
         Text(
@@ -71,11 +83,22 @@ def definitions(story: Story) -> tuple[Text, ...]:
             "day of the first order (day 0) through that day, refunds netted. Complete: all of the cohort were seen so long.",
             "群组:首单月份。人均收入:已观测满该天数的客户自首单日(第 0 天)至该日的净支付额。完整:全组均已观测满。",
         ))  # fmt: skip
+    if found.costs is not None:
+        of, of_zh = "revenue", "收入"
+        if settings.margin != 1:
+            of, of_zh = f"revenue times the margin {settings.margin:g}", f"收入×毛利率 {settings.margin:g}"
+        words.append(Text(
+            "CAC: what was spent in the month of the first orders (on the channel, with --by channel), over the customers who "
+            f"first ordered in it. Payback: the first day by which the cohort's {of} had reached that, among days that all "
+            f"of it were seen. Paid back: {of} so far over costs; LTV / CAC: that and the expected ltv, over costs.",
+            f"获客成本:首单月份的费用(--by channel 时按渠道)÷ 当月首单客户数。回本天数:全组均已观测的天数内,{of_zh}首次达到"
+            f"费用的天数。已回本:至今{of_zh} ÷ 费用;LTV/获客成本:再加期望 ltv。",
+        ))  # fmt: skip
     if told.fit is not None:
         words.append(Text(
-            f"Model: {MODELS[told.name or ''].NAME} fitted by maximum likelihood"
+            f"Model: {MODELS[told.name].NAME} fitted by maximum likelihood"
             + (", spending by Gamma-Gamma" if told.spend.fit and found.has_money else "") + ".",
-            f"模型:{MODELS[told.name or ''].NAME},极大似然估计" + (";金额用 Gamma-Gamma" if told.spend.fit else "") + "。",
+            f"模型:{MODELS[told.name].NAME},极大似然估计" + (";金额用 Gamma-Gamma" if told.spend.fit else "") + "。",
         ))  # fmt: skip
         if found.has_money:
             words.append(Text(
@@ -89,7 +112,7 @@ def definitions(story: Story) -> tuple[Text, ...]:
             "their estimates, and with each of them futures. Totals: normal around the expectation.",
             f"区间({share}%)针对客户(或全体)实际将带来的金额:先抽取参数,再抽取未来;总量按正态近似。",
         ))  # fmt: skip
-    if told.trials:
+    if told.backtest:
         n = len(found.origins)
         origins = "an earlier day" if n == 1 else f"each of {n} earlier days"
         words.append(Text(
@@ -126,11 +149,11 @@ def warnings(story: Story, summary: dict[str, Any]) -> list[Text]:
         return notes
     if told.name != "nbd" and not told.dropout:
         notes.append(Text(
-            f"dropout cannot be told from these data ({MODELS[told.name or ''].NAME} gains {told.gain or 0:.2f} in "
+            f"dropout cannot be told from these data ({MODELS[told.name].NAME} gains {told.gain or 0:.2f} in "
             "log-likelihood over NBD, which has none): no P(alive); --model nbd says the same with less",
             f"数据无法识别流失(相对 NBD 的对数似然增益 {told.gain or 0:.2f}),不给出存活概率;可用 --model nbd",
         ))  # fmt: skip
-    if told.why == (NO_DROPOUT,):
+    if told.choice and told.choice.why == "no_dropout":
         notes.append(Text(
             "dropout cannot be told from these data: no P(alive) is given, and customers silent for long are expected back "
             "at their own rate",
@@ -176,18 +199,60 @@ def warnings(story: Story, summary: dict[str, Any]) -> list[Text]:
         ))  # fmt: skip
     if not found.has_money:
         notes.append(Text("no amounts: orders are predicted, no value", "没有金额:仅预测订单数"))
-    if found.held and settings.backtest is not None and found.held < settings.backtest.days:
+    if settings.saved is not None:
+        notes += _of_saved(story, settings.saved)
+    elif found.held and settings.backtest is not None and found.held < settings.backtest.days:
         notes.append(Text(
             f"the history is too short for a backtest of {settings.backtest.days} days; it is of {found.held}",
             f"历史不足以回测 {settings.backtest.days} 天,改为 {found.held} 天",
         ))  # fmt: skip
     if told.one_in > 1:
         notes.append(Text(
-            f"the model was chosen and tested on {told.looked_at:,} customers (1 in {told.one_in}), then fitted to all"
-            " (Pareto/NBD: to a fixed share of about 250,000)",
-            f"模型的选择与回测基于 {told.looked_at:,} 个客户(1/{told.one_in}),再对全体拟合(Pareto/NBD 取约 25 万个)",
+            f"the model was chosen and tested on {told.backtest.users:,} customers (1 in {told.one_in}), then fitted to all",
+            f"模型的选择与回测基于 {told.backtest.users:,} 个客户(1/{told.one_in}),再对全体拟合",
         ))  # fmt: skip
     return notes
+
+
+def _of_saved(story: Story, saved: SavedModel) -> Iterator[Text]:
+    """What a saved model may be wrong about by now."""
+    found = story.found
+    if saved.as_of > found.as_of:
+        yield Text(
+            f"the model was fitted to data as of {saved.as_of}, later than these of {found.as_of}",
+            f"模型拟合于 {saved.as_of},晚于当前截止日 {found.as_of}",
+        )
+    for who, who_zh, came in _came(story):
+        if came.far:
+            off, side, side_zh = (
+                abs(100 * (came.off or 0)),
+                *(("high", "高") if came.orders < came.expected else ("low", "低")),
+            )
+            yield Text(
+                f"the model no longer fits {who}: it was {off:.0f} % too {side}: fit anew, without --model-file",
+                f"模型对{who_zh}已不适用(偏{side_zh} {off:.0f}%):请重新拟合(去掉 --model-file)",
+            )
+
+
+def _came(story: Story) -> Iterator[tuple[str, str, Came]]:
+    """Whom a saved model knows, and who came since, with what they ordered."""
+    told = story.predicted.drift
+    if told and told.known:
+        yield "customers it was fitted to", "拟合时已有客户", told.known
+    if told and told.new:
+        yield "customers who came since", "其后新客", told.new
+
+
+def _since(story: Story) -> Iterator[Text]:
+    """What came since a saved model was fitted, beside what it had said."""
+    told, saved = story.predicted.drift, story.settings.saved
+    for who, who_zh, came in _came(story):
+        yield Text(
+            f"In the {told.days if told else 0} days since {saved.as_of if saved else ''}, {came.users:,} {who} came back "
+            f"{came.orders:,} times; the model had said {came.expected:,.0f} ± {came.deviation:,.0f}.",
+            f"自 {saved.as_of if saved else ''} 起 {told.days if told else 0} 天,{came.users:,} 名{who_zh}复购 {came.orders:,} 次;"
+            f"模型预期 {came.expected:,.0f} ± {came.deviation:,.0f}。",
+        )
 
 
 TIER_COLUMNS = (
@@ -223,6 +288,21 @@ COHORT_COLUMNS = (
 )
 
 
+COST_COLUMNS = (
+    Column("cac", Text("CAC", "获客成本"), "money"),
+    Column("paid_back", Text("Paid back", "已回本"), "share"),
+    Column("payback", Text("Payback, days", "回本天数"), "count"),
+)
+REASON, REASON_ZH = Column("reason", Text("Why not", "原因")), Column("reason_zh", Text("Why not", "原因"))
+ACQUISITION_COLUMNS = (
+    Column("users", Text("Users", "用户数"), "count"),
+    Column("spend", Text("Cost", "费用"), "money"),
+    Column("cac", Text("CAC", "获客成本"), "money"),
+    Column("paid_back", Text("Paid back", "已回本"), "share"),
+    Column("ltv_cac", Text("LTV / CAC", "LTV/获客成本"), "number"),
+)
+
+
 def customers(users: pl.DataFrame) -> TableBlock:
     """The table of customers."""
     return TableBlock(Text("Customers", "客户"), USER_COLUMNS, users, columns_zh=(*USER_COLUMNS[:-1], TIER_ZH))
@@ -234,10 +314,16 @@ def views(
     """The page: headline, tiers or cohorts, how the model was chosen, tracking, calibration, definitions, warnings."""
     blocks: list[Block] = [_facts(story, summary)]
     if story.settings.realised:
-        blocks.append(TableBlock(Text("Paid by cohorts so far", "群组已实现收入"), COHORT_COLUMNS, rows))
+        columns, zh = (*_by(story), *COHORT_COLUMNS), (*_by(story), *COHORT_COLUMNS)
+        if story.found.costs is not None:
+            columns, zh = (*columns, *COST_COLUMNS, REASON), (*zh, *COST_COLUMNS, REASON_ZH)
+        blocks.append(TableBlock(Text("Paid by cohorts so far", "群组已实现收入"), columns, rows, columns_zh=zh))
         blocks += [curve] if (curve := _curve(story, rows)) else []
     else:
         blocks += [_tiers(story, rows), *_model(story, summary), *_charts(story, extras)]
+    if (cost := extras.get("acquisition")) is not None and cost.height:
+        title = Text("What customers cost and bring, months with costs", "获客成本与回报(有费用的月份)")
+        blocks.append(TableBlock(title, (*_by(story), *ACQUISITION_COLUMNS), cost))
     if story.found.has_money:
         blocks.append(NotesBlock(Text("Reconciliation", "对账"), (_reconciliation(story),)))
     blocks.append(NotesBlock(Text("Definitions", "口径"), definitions(story)))
@@ -280,8 +366,13 @@ def _reconciliation(story: Story) -> Text:
     return Text(f"{en} = the file's total {show(total)}.", f"{zh} = 文件合计 {show(total)}。")
 
 
+def _by(story: Story) -> tuple[Column, ...]:
+    by = story.settings.by
+    return (Column(by, Text(by, by)),) if by else ()
+
+
 def _tiers(story: Story, rows: pl.DataFrame) -> TableBlock:
-    by = (Column(story.settings.by, Text(story.settings.by, story.settings.by)),) if story.settings.by else ()
+    by = _by(story)
     days, as_of = story.settings.horizon.days, story.found.as_of
     title = Text(f"The next {days} days by tier, as of {as_of}", f"未来 {days} 天价值分层(截至 {as_of})")
     return TableBlock(title, (*by, TIER, *TIER_COLUMNS), rows, columns_zh=(*by, TIER_ZH, *TIER_COLUMNS))
@@ -290,22 +381,26 @@ def _tiers(story: Story, rows: pl.DataFrame) -> TableBlock:
 def _model(story: Story, summary: dict[str, Any]) -> list[Block]:
     """The parameters and why this model; how all of them, and the baselines, did on the past."""
     told = story.predicted
-    if told.fit is None or told.name is None:
+    if told.fit is None or told.choice is None:
         return []
     kind = MODELS[told.name].NAME
     numbers = ", ".join(f"{name} {value:,.4g}" for name, value in told.fit.parameters.items())
-    unit = story.settings.time_unit
+    unit = story.settings.unit_name
     likelihood = f"log-likelihood {told.fit.log_likelihood:,.1f}"
-    notes = [*told.why, Text(f"{kind}: {numbers} ({unit}s); {likelihood}.", f"{kind}:{numbers};{likelihood}。")]
+    notes = [
+        why(told.choice),
+        *_since(story),
+        Text(f"{kind}: {numbers} ({unit}s); {likelihood}.", f"{kind}:{numbers};{likelihood}。"),
+    ]
     if summary["spend_parameters"]:
         spend = ", ".join(f"{name} {value:,.4g}" for name, value in summary["spend_parameters"].items())
         related = summary["spend_correlation"]
         tail = "" if related is None else f"; r(frequency, value) {related:.2f}"
         notes.append(Text(f"Gamma-Gamma: {spend}{tail}.", f"Gamma-Gamma:{spend}{tail}。"))
-    if told.trials and summary["expected_orders_recalibrated"] is not None:
+    if told.backtest and summary["expected_orders_recalibrated"] is not None:
         notes.append(_recalibrated(summary))
     blocks: list[Block] = [NotesBlock(Text("Model", "模型"), tuple(notes))]
-    if told.trials:
+    if told.backtest:
         blocks.append(_backtest(story))
     return blocks
 
@@ -331,7 +426,14 @@ def _backtest(story: Story) -> TableBlock:
         "naive_rate": "naive_rate",
         "naive_past": "naive_past",
     }
-    rows = [(labels[n] + (" *" if n == told.name else ""), *(told.mean(n, m) for m in measures)) for n in names]
+    rows = [
+        (
+            labels[n] + (" *" if n == told.name else ""),
+            told.backtest.deviance(n),
+            *(told.backtest.scores(n) or [None] * 4),
+        )
+        for n in names
+    ]
     frame = pl.DataFrame(rows, schema={"model": pl.String, **dict.fromkeys(measures, pl.Float64)}, orient="row")
     columns = (
         Column("model", Text("Model (* chosen)", "模型(* 为所选)")),
@@ -398,6 +500,8 @@ def _curve(story: Story, rows: pl.DataFrame) -> ChartBlock | None:
     """Revenue per user of each cohort by the longest of the days that is complete for two of them or more."""
     import polars as pl
 
+    if story.settings.by:
+        return None
     lines = []
     labels = [day.isoformat() for day in rows["cohort"].unique().sort()]
     for n in story.settings.days:
