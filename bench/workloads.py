@@ -169,7 +169,7 @@ def _check_up(table: Any) -> Answer:
     """The event tables of a check-up: names, hours, user-days with events and steps, new users, newcomers who stay."""
     import polars as pl
 
-    from userops import goals, measures
+    from userops.checkup import goals, measures
 
     business = goals.Business(steps=STEPS, activation_event=STEPS[-1])
     found = measures.measure(measures.Given(events=table), business, measures.Settings())

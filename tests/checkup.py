@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from golden import HOSTILE
-from userops import findings as found
-from userops.findings import Cause, Evidence, Finding, Looked
+from userops.checkup import findings as found
+from userops.checkup.findings import Cause, Evidence, Finding, Looked
 from userops.pages import diagnose
 from userops.results import (
     Card,

@@ -9,11 +9,12 @@ from datetime import date, datetime, timedelta
 import polars as pl
 import pytest
 
-from userops import audience, follow, frames, measures
+from userops import frames
+from userops.checkup import audience, follow, measures
+from userops.checkup.findings import Finding
+from userops.checkup.goals import Business
+from userops.checkup.measures import Given, Measured, Settings
 from userops.errors import UsageError
-from userops.findings import Finding
-from userops.goals import Business
-from userops.measures import Given, Measured, Settings
 from userops.results import Text
 
 LAST = date(2026, 6, 30)

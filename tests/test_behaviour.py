@@ -13,12 +13,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from userops import behaviour, demo, diagnose, frames, measures, money
-from userops.behaviour import Suspect
+from userops import demo, diagnose, frames, money
+from userops.checkup import behaviour, measures
+from userops.checkup.behaviour import Suspect
+from userops.checkup.findings import Finding, Looked
+from userops.checkup.goals import Business
+from userops.checkup.measures import Given, Line, Measured, Metric, Settings
 from userops.demo import STORIES, Shop
-from userops.findings import Finding, Looked
-from userops.goals import Business
-from userops.measures import Given, Line, Measured, Metric, Settings
 from userops.models.episodes import Episode
 from userops.texts import Text
 

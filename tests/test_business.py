@@ -12,12 +12,12 @@ import pytest
 
 from rawtable import binary, text
 from userops import demo
+from userops.checkup.goals import Goal
 from userops.cli_support import business, business_files, config
 from userops.cli_support.diagnostics import Talk
 from userops.cli_support.options import Common
 from userops.cli_support.running import Run
 from userops.errors import InputError, UsageError
-from userops.goals import Goal
 from userops.inputs import dimensions
 from userops.outputs import saving
 

@@ -17,7 +17,7 @@ import golden
 from checkup import areas, checkout, checkup_result, crowded_result, daily, hostile_checkup, quiet
 from golden import HOSTILE
 from test_web_browser import BROWSER, PHONE, browse, measured
-from userops.findings import Cause, Finding
+from userops.checkup.findings import Cause, Finding
 from userops.outputs import cards, charts, markdown, plain, terminal, waterfalls, web, web_cards
 from userops.pages import diagnose
 from userops.results import (

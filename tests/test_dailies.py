@@ -13,8 +13,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from userops import dailies, frames, money, partition, tables
-from userops.dailies import OTHER, Cells, Dimension, EventPlan, OrderPlan
+from userops import frames, money, partition, tables
+from userops.checkup import dailies
+from userops.checkup.dailies import OTHER, Cells, Dimension, EventPlan, OrderPlan
 
 FIRST = date(2024, 1, 1)
 EPOCH = date(1970, 1, 1)

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from userops import decompose, stats
+from userops import stats
+from userops.checkup import decompose
 
 # Das Gupta (1993), Standardization and decomposition of rates (U.S. Census P23-186): the effects of examples 2.1-2.4
 PRODUCTS = {

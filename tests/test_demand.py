@@ -8,8 +8,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from userops import demand, demo, frames, topics
-from userops.findings import Finding, Looked
+from userops import demo, frames
+from userops.checkup import demand, topics
+from userops.checkup.findings import Finding, Looked
 from userops.models import shop as _shop  # noqa: F401  # numpy is loaded once, not in the middle of a test
 
 LAST = date(2026, 6, 30)

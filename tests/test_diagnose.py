@@ -15,10 +15,10 @@ import pytest
 from conftest import Ran
 from posting import Post
 from userops import audit, cli, demo, diagnose, frames
+from userops.checkup.findings import AREAS, Finding
+from userops.checkup.goals import Business
+from userops.checkup.measures import Given, Settings
 from userops.cli_support import schemas
-from userops.findings import AREAS, Finding
-from userops.goals import Business
-from userops.measures import Given, Settings
 from userops.models import shop as _shop  # noqa: F401  # numpy is loaded once, not in the middle of a test
 from userops.outputs import saving, structured
 from userops.results import Text

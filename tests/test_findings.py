@@ -8,7 +8,7 @@ from itertools import permutations
 
 import pytest
 
-from userops.findings import AREAS, SCHEMA, Cause, Finding, Looked, Severity, ranked, table
+from userops.checkup.findings import AREAS, SCHEMA, Cause, Finding, Looked, Severity, ranked, table
 from userops.results import Text
 from userops.texts import calendar
 from userops.texts.symptoms import SYMPTOMS

@@ -11,10 +11,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from userops import findings, follow
+from userops.checkup import findings, follow
+from userops.checkup.findings import Finding
 from userops.cli_support import nightly
 from userops.errors import InputError, OutputError
-from userops.findings import Finding
 from userops.outputs import structured
 from userops.results import Provenance, Result, Text
 

@@ -8,11 +8,12 @@ from random import Random
 import polars as pl
 import pytest
 
-from userops import frames, measures
-from userops.dailies import Dimension
+from userops import frames
+from userops.checkup import measures
+from userops.checkup.dailies import Dimension
+from userops.checkup.goals import Business
+from userops.checkup.measures import Given, Line, Measured, Settings
 from userops.errors import InputError, UsageError
-from userops.goals import Business
-from userops.measures import Given, Line, Measured, Settings
 from userops.texts import known_events
 
 START = datetime(2024, 1, 1)

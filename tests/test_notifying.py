@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from posting import Post
+from userops.checkup.findings import Finding
 from userops.cli_support import notifying
 from userops.errors import UsageError
-from userops.findings import Finding
 from userops.results import Text
 
 DAY = dt.date(2026, 11, 30)

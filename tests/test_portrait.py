@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from userops import demo, frames, portrait, rfm
-from userops.findings import Finding, Looked
+from userops import demo, frames, rfm
+from userops.checkup import portrait
+from userops.checkup.findings import Finding, Looked
 from userops.models import shop as _shop  # noqa: F401  # numpy is loaded once, not in the middle of a test
 
 LAST = date(2026, 6, 30)

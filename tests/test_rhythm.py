@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from userops import rhythm
-from userops.rhythm import OTHERS, TOP_NEW, TOP_OLD, Shift
+from userops.checkup import rhythm
+from userops.checkup.rhythm import OTHERS, TOP_NEW, TOP_OLD, Shift
 
 FIRST, TODAY = 0, 359
 

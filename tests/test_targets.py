@@ -8,11 +8,12 @@ from datetime import date, datetime, timedelta
 import polars as pl
 import pytest
 
-from userops import frames, measures, targets
-from userops.findings import Looked
-from userops.goals import METRICS, Business, Goal
-from userops.measures import Given, Measured, Settings
-from userops.targets import Actual
+from userops import frames
+from userops.checkup import measures, targets
+from userops.checkup.findings import Looked
+from userops.checkup.goals import METRICS, Business, Goal
+from userops.checkup.measures import Given, Measured, Settings
+from userops.checkup.targets import Actual
 
 LAST = date(2026, 6, 30)
 

@@ -1,8 +1,8 @@
 """The check-up (用户运营诊断): is the data true, what ails the business, why, what to do, for whom, how to see whether it helped.
 
 It looks at whatever files there are, part by part: the data themselves (:mod:`userops.audit`), who the users are
-(:mod:`userops.portrait`), what they say (:mod:`userops.demand`), where the numbers should be (:mod:`userops.targets`), what
-went otherwise than usual (:mod:`userops.behaviour`), and what engages (:mod:`userops.content`). Each part gives findings and
+(:mod:`userops.checkup.portrait`), what they say (:mod:`userops.checkup.demand`), where the numbers should be (:mod:`userops.checkup.targets`), what
+went otherwise than usual (:mod:`userops.checkup.behaviour`), and what engages (:mod:`userops.checkup.content`). Each part gives findings and
 evidence; here they are judged together: one false discovery rate over everything that was tested, a confidence that is
 no better than the data, an order by severity and money at stake, and progress beside an earlier report.
 """
@@ -16,27 +16,11 @@ from typing import Any, Literal
 
 import polars as pl
 
-from userops import (
-    aarrr,
-    account,
-    audience,
-    audit,
-    behaviour,
-    content,
-    demand,
-    follow,
-    measures,
-    money,
-    periods,
-    pictures,
-    portrait,
-    rhythm,
-    stats,
-    targets,
-)
-from userops.findings import AREAS, ORDER, Area, Evidence, Finding, Looked, Severity, ranked, table
-from userops.goals import Business
-from userops.measures import Given, Measured, Settings
+from userops import aarrr, account, audit, money, periods, stats
+from userops.checkup import audience, behaviour, content, demand, follow, measures, pictures, portrait, rhythm, targets
+from userops.checkup.findings import AREAS, ORDER, Area, Evidence, Finding, Looked, Severity, ranked, table
+from userops.checkup.goals import Business
+from userops.checkup.measures import Given, Measured, Settings
 from userops.pages import diagnose as page
 from userops.results import Block, Column, FactsBlock, InputReport, Kind, Provenance, Result, TableBlock, Text
 
@@ -74,7 +58,7 @@ def analyse(
     mind: Sequence[Text] = (),
     partitions: int | None = None,
 ) -> Result:
-    """The check-up as a result: one row per finding (:data:`userops.findings.SCHEMA`), the worst first.
+    """The check-up as a result: one row per finding (:data:`userops.checkup.findings.SCHEMA`), the worst first.
 
     ``last``: an earlier report to compare with. ``invocation``: the command that reads these files, for the commands that
     findings name. ``mind``: warnings from the reading of files. Raises UsageError without events and orders, InputError

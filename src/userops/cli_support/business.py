@@ -9,10 +9,10 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from userops.checkup.goals import METRICS, OPERATORS, Business, Goal
 from userops.cli_support import config, funnel_steps, lists, settings
 from userops.errors import UsageError
 from userops.funnel_rules import window
-from userops.goals import METRICS, OPERATORS, Business, Goal
 
 if TYPE_CHECKING:
     from datetime import timedelta

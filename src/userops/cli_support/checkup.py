@@ -12,12 +12,12 @@ from userops.errors import UsageError
 from userops.inputs import dimensions
 
 if TYPE_CHECKING:
+    from userops.checkup.findings import Finding
+    from userops.checkup.follow import Report
+    from userops.checkup.measures import Given
     from userops.cli_support.running import Run
-    from userops.findings import Finding
-    from userops.follow import Report
     from userops.inputs.layouts import Kind
     from userops.inputs.raw import RawTable
-    from userops.measures import Given
     from userops.results import Result, Text
 
 
@@ -35,8 +35,9 @@ def run(
     notify: str | None,
 ) -> int:
     """The whole of ``userops diagnose``; the exit code."""
-    from userops import audience as audiences
-    from userops import diagnose, measures
+    from userops import diagnose
+    from userops.checkup import audience as audiences
+    from userops.checkup import measures
 
     if notify is not None:
         notifying.check(notify)
@@ -70,7 +71,7 @@ def _given(
     run: Run, files: Sequence[str] | None, named: Mapping[Kind, Sequence[str] | None]
 ) -> tuple[Given, tuple[Text, ...]]:
     """The files of the check-up with the columns worth breaking down by."""
-    from userops import measures
+    from userops.checkup import measures
 
     parts: dict[str, tuple[str, ...]] = {}
     about: dict[str, tuple[str, ...]] = {}

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
-    from userops.follow import Report
+    from userops.checkup.follow import Report
 
 _NAME = re.compile(r"(\d{4}-\d{2}-\d{2})\.json")
 
 
 def read_report(path: str) -> Report:
     """The report that an earlier run wrote as JSON; InputError where the file is missing, or something else."""
-    from userops import follow
+    from userops.checkup import follow
 
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))

@@ -16,16 +16,16 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from userops import __version__
+from userops.checkup.findings import ORDER
 from userops.cli_support.diagnostics import printable
 from userops.errors import UsageError
-from userops.findings import ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
     from http.client import HTTPResponse
 
-    from userops.findings import Finding
+    from userops.checkup.findings import Finding
     from userops.results import Lang
 
 TIMEOUT_SECONDS, TRIES, PAUSE_SECONDS = 10, 3, 1.0

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from userops.findings import AREAS
+from userops.checkup.findings import AREAS
 from userops.outputs import cells, privacy
 from userops.outputs.personal import by_name, looks_like, personal_columns
 from userops.outputs.small_cells import MARK, Hidden, counts_of, hide, hide_all, is_per_user, measures_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from userops.findings import AREAS, Cause, Evidence, Finding, Looked
+from userops.checkup.findings import AREAS, Cause, Evidence, Finding, Looked
 from userops.results import (
     Block,
     Card,
@@ -98,7 +98,7 @@ def views(
 ) -> tuple[Block, ...]:
     """The doctor's page: grade and areas, head facts, findings as cards, each area with its evidence and views, words.
 
-    ``findings`` in the order to be shown (:func:`userops.findings.ranked`). ``tested``: how many comparisons were tested.
+    ``findings`` in the order to be shown (:func:`userops.checkup.findings.ranked`). ``tested``: how many comparisons were tested.
     ``whole``: everything of a finding on a terminal too, not only what fits a few lines.
     """
     ordered = sorted(looked, key=lambda one: list(AREAS).index(one.area))

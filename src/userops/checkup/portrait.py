@@ -19,7 +19,7 @@ from typing import Any
 import polars as pl
 
 from userops import frames, partition, periods, rfm, stats, tables
-from userops.findings import Evidence, Finding, Looked
+from userops.checkup.findings import Evidence, Finding, Looked
 from userops.results import Block, Column, TableBlock, Text
 
 DAYS = 28

@@ -2,7 +2,7 @@
 
 The audience of a step are those who stopped before it on the days of the finding; of newcomers, those who did not come back
 or were not activated; of a segment's orders, its buyers who stopped; of the best customers, those who are silent; of
-invitations, those who invited before. Every user is drawn into ``act`` or ``compare`` by :func:`userops.follow.split`,
+invitations, those who invited before. Every user is drawn into ``act`` or ``compare`` by :func:`userops.checkup.follow.split`,
 so that a later check-up draws the same.
 """
 
@@ -15,10 +15,11 @@ from itertools import pairwise
 
 import polars as pl
 
-from userops import demand, follow, frames, partition, periods, rhythm, tables
+from userops import frames, partition, periods, tables
+from userops.checkup import demand, follow, rhythm
+from userops.checkup.findings import Evidence, Finding
+from userops.checkup.measures import Measured
 from userops.errors import UsageError
-from userops.findings import Evidence, Finding
-from userops.measures import Measured
 from userops.results import Column, FactsBlock, Provenance, Result, TableBlock, Text
 
 BEFORE = 90

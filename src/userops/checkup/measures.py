@@ -1,7 +1,7 @@
 """Every number that a check-up follows from day to day: each metric, for everybody and for every segment.
 
 One scan of each file takes the account, the names of events and the values of columns; a second one the sums per day and
-cell (:mod:`userops.dailies`). A :class:`Line` is one metric of one segment by day, as a numerator and a denominator.
+cell (:mod:`userops.checkup.dailies`). A :class:`Line` is one metric of one segment by day, as a numerator and a denominator.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import Literal, NamedTuple
 
 import polars as pl
 
-from userops import account, dailies, frames, money, partition, periods, rhythm, tables
-from userops.dailies import Cells, Dimension
+from userops import account, frames, money, partition, periods, tables
+from userops.checkup import dailies, rhythm
+from userops.checkup.dailies import Cells, Dimension
+from userops.checkup.goals import Business
 from userops.errors import InputError, UsageError
-from userops.goals import Business
 from userops.periods import WeekStart
 from userops.results import Text
 from userops.texts import known_events

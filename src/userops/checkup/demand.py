@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from userops import frames, partition, stats
+from userops.checkup.findings import Cause, Evidence, Finding, Looked
+from userops.checkup.topics import FEWEST, Topic, about, harmless, told
 from userops.collecting import collect
-from userops.findings import Cause, Evidence, Finding, Looked
 from userops.results import Block, ChartBlock, Column, Series, TableBlock, Text
-from userops.topics import FEWEST, Topic, about, harmless, told
 
 ENOUGH = 30
 """Answers below which nothing is scored: too few."""

@@ -1,12 +1,12 @@
 """The behaviour part of a check-up: what went otherwise than usual, for whom, on which days, why, and what it costs.
 
-Every metric is followed day by day, for everybody and for every segment (:mod:`userops.measures`). Windows of days that
+Every metric is followed day by day, for everybody and for every segment (:mod:`userops.checkup.measures`). Windows of days that
 differ from the weeks around them are *suspects* (:mod:`userops.models.episodes`), if they differ by more than chance,
 Benjamini-Hochberg over all lines that were followed, and by enough to matter. Suspects that share a cause are one
 *case*: what is left of the one once the segment of the other is taken out decides. A case becomes a finding, with the
 causes that account for its change, the money at stake, and a prescription.
 
-Besides, the best customers are held against their own rhythm (:mod:`userops.rhythm`), and segments against each other.
+Besides, the best customers are held against their own rhythm (:mod:`userops.checkup.rhythm`), and segments against each other.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from typing import Literal, NamedTuple
 
 import polars as pl
 
-from userops import decompose, measures, money, periods, rhythm, stats
-from userops.dailies import Cells
-from userops.findings import Cause, Evidence, Finding, Looked, Severity
-from userops.measures import Line, Measured, Metric
+from userops import money, periods, stats
+from userops.checkup import decompose, measures, rhythm
+from userops.checkup.dailies import Cells
+from userops.checkup.findings import Cause, Evidence, Finding, Looked, Severity
+from userops.checkup.measures import Line, Measured, Metric
 from userops.models import episodes
 from userops.models.episodes import AROUND, Episode
 from userops.results import ChartBlock, Series, Text

@@ -15,9 +15,10 @@ from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
-from userops import findings, stats
+from userops import stats
+from userops.checkup import findings
+from userops.checkup.findings import Evidence, Finding, Progress
 from userops.errors import InputError
-from userops.findings import Evidence, Finding, Progress
 from userops.results import Text
 
 SCHEMA = "userops.diagnose/1"

@@ -12,7 +12,7 @@ from typing import Literal
 import polars as pl
 
 from userops import funnel, growth, money, periods, retention
-from userops.measures import Measured
+from userops.checkup.measures import Measured
 from userops.results import Block, ChartBlock, FunnelBlock, HeatBlock, Series, Text
 
 PAID_BY = (0, 7, 14, 30, 60, 90, 120, 180, 270, 365)

@@ -18,8 +18,8 @@ from datetime import date, timedelta
 import polars as pl
 
 from userops import frames, money, partition, periods, stats, tables
+from userops.checkup.findings import Evidence, Finding, Looked
 from userops.collecting import collect
-from userops.findings import Evidence, Finding, Looked
 from userops.results import Block, Column, TableBlock, Text
 
 WINDOW = 90

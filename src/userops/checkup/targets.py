@@ -3,7 +3,7 @@
 Every metric is that of ``userops aarrr`` where it has it, of the same windows, but ``repeat_rate``, which is that of
 ``userops rfm``: the share of all customers with two orders or more. What a goal may be missed by without being
 called missed is the interval of the metric. Revenue is users who ordered, times orders each, times what an order is worth;
-its change is shared out by Shapley values (:func:`userops.decompose.shapley`).
+its change is shared out by Shapley values (:func:`userops.checkup.decompose.shapley`).
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 import polars as pl
 
-from userops import decompose, money, stats
-from userops.findings import Evidence, Finding, Looked
-from userops.goals import Goal
-from userops.measures import Measured
+from userops import money, stats
+from userops.checkup import decompose
+from userops.checkup.findings import Evidence, Finding, Looked
+from userops.checkup.goals import Goal
+from userops.checkup.measures import Measured
 from userops.results import Text, WaterfallBlock
 
 WINDOW = 28
