@@ -104,8 +104,8 @@ def analyse(
 
     Frames with our column names: ``events`` (``user_id, event, time``), ``orders`` (``user_id, ordered_at, amount``), of
     which one is needed; ``users`` (``user_id``, ``signed_up_at`` and attributes), ``costs`` (``date, channel, spend``),
-    ``referrals`` (``referrer_id, invited_at, user_id``). ``mind``: warnings from the reading of files. ``changes`` are fields of :class:`Settings`. ``partitions``
-    bounds memory, never the numbers. Raises UsageError without events and orders; InputError where these have no usable
+    ``referrals`` (``referrer_id, invited_at, user_id``). ``mind``: warnings from the reading of files. ``changes`` are
+    fields of :class:`Settings`. ``partitions`` bounds memory, never the numbers. Raises UsageError without events and orders; InputError where these have no usable
     row, lack the activation event or the column ``by``, or where money is of several currencies.
     """
     settings = replace(settings or Settings(), **changes)
@@ -121,6 +121,12 @@ def analyse(
     )
     found = _scanned(given.joinable(), settings, partitions)
     return Story(replace(settings, as_of=found.as_of), found, tuple(mind)).result()
+
+
+def figures(given: Given, settings: Settings, only: Sequence[str], *, partitions: int | None = None) -> pl.DataFrame:
+    """The metrics ``only``, of everybody, and no more: the rows of the report with these names, as :func:`analyse` has them."""
+    found = _scanned(given.joinable(), settings, partitions)
+    return Story(replace(settings, as_of=found.as_of), found).metrics(None, only)
 
 
 # --- what is given --------------------------------------------------------------------------------------------------

@@ -257,16 +257,10 @@ def _aarrr(measured: Measured, partitions: int | None) -> pl.DataFrame | None:
         activation_event=measured.activation if given.events is not None else None,
         activation_within=within,
     )
-    result = aarrr.analyse(
-        given.events,
-        given.orders,
-        asked,
-        users=given.users,
-        costs=given.costs,
-        referrals=given.referrals,
-        partitions=partitions,
-    )
-    return result.rows
+    files = aarrr.Given(given.events, given.orders, given.users, given.costs, given.referrals)
+    only = [targets.AARRR_NAMES.get(goal.metric, goal.metric) for goal in business.goals]
+    known = [metric.name for metric in aarrr.METRICS if metric.name in only]
+    return aarrr.figures(files, asked, known, partitions=partitions) if known else None
 
 
 def _scores(said: Looked) -> dict[str, targets.Actual]:
@@ -345,7 +339,8 @@ def _result(
 ) -> Result:
     measured = checkup.measured
     as_of = measured.as_of.isoformat()
-    warnings = [*mind, *(doubt for books in _acts(measured) for doubt in books.doubts(measured.as_of))]
+    doubts = (books.twice_warning() for books in _acts(measured))  # copies and days cut short are findings
+    warnings = [*mind, *(doubt for doubt in doubts if doubt is not None)]
     definitions = _definitions(checkup)
     provenance = Provenance(
         as_of=as_of,

@@ -114,7 +114,7 @@ ACTIONS: Mapping[str, tuple[Text, ...]] = {
 def look(measured: Measured, goals: Sequence[Goal], aarrr: pl.DataFrame | None, scores: Mapping[str, Actual]) -> Looked:
     """Each goal beside what is, and what revenue is made of.
 
-    ``aarrr``: rows of :func:`userops.aarrr.analyse` for everybody. ``scores``: metrics that other areas know (NPS, CSAT).
+    ``aarrr``: what :func:`userops.aarrr.figures` gives. ``scores``: metrics that other areas know (NPS, CSAT).
     """
     actual = actuals(measured, aarrr, scores)
     found, evidence, left_out = [], [], []

@@ -203,6 +203,8 @@ def _number(value: float | Decimal, kind: Kind) -> str:
     match kind:
         case "share":
             return _unsigned_zero(f"{value * 100:,.1f}") + " %"
+        case "number" if 0 < abs(float(value)) < 0.1:  # two decimals would say little of it, or nothing
+            return f"{value:.3g}"
         case "money" | "number":
             return _unsigned_zero(f"{value:,.2f}")
         case "days":
