@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from userops import demo, diagnose, frames, money
-from userops.checkup import behaviour, measures
+from userops.checkup import behaviour, measures, suspects
 from userops.checkup.behaviour import Suspect
 from userops.checkup.findings import Finding, Looked
 from userops.checkup.goals import Business
@@ -206,7 +206,7 @@ def test_order_of_rows_and_partitions_do_not_matter(looked: Looked) -> None:
 def test_days_outside_the_report_are_left_out(told: Measured) -> None:
     """Only what touches the days asked for is told."""
     asked = replace(told, settings=Settings(since=date(2025, 9, 1), until=date(2025, 10, 31)))
-    cases = behaviour.joined(behaviour.suspected(measures.lines(asked), asked), asked)
+    cases = suspects.joined(suspects.suspected(measures.lines(asked), asked), asked)
     leads = {case.lead.metric.name for case in cases}
     assert "checkout_conversion" in leads
     assert "orders_share" not in leads
@@ -402,7 +402,7 @@ def test_money_at_stake_by_hand(told: Measured) -> None:
 def test_what_matters(family: str, value: float, expected: float, chance: str, matters: bool) -> None:
     """Shares by points and by odds, numbers per day by 30 %, everything else by 15 %."""
     one = suspect(family, value if math.isfinite(value) else 5.0, expected, 100, chance=chance)
-    assert behaviour.matters(replace(one, value=value)) is matters
+    assert suspects.matters(replace(one, value=value)) is matters
 
 
 def test_for_the_better_is_never_a_warning(looked: Looked) -> None:

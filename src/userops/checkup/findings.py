@@ -33,6 +33,9 @@ AREAS: dict[Area, Text] = {
     "content": Text("Content", "内容"),
 }
 
+STRONG = 0.2
+"""A change, of what was expected, from which on what goes on is an error."""
+
 ORDER: tuple[Severity, ...] = ("error", "warn", "info")
 
 Progress = Literal["open", "new", "worse", "same", "better", "resolved"]

@@ -256,3 +256,8 @@ SYMPTOMS: dict[str, Symptom] = {
     ),
 }
 """Words by family of metrics; titles and numbers are made by the check-up."""
+
+
+def to(text: Text, whom: Text) -> Text:
+    """Advice with the segment that it is for."""
+    return Text(text.en.replace("{segment}", whom.en), text.zh.replace("{segment}", whom.zh))
