@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from conftest import Ran
-from userops import frames, ltv, ltv_backtest, ltv_customers
+from userops import frames, ltv, ltv_backtest, ltv_customers, rfm
 from userops.cli_support import schemas
 from userops.errors import UsageError
 from userops.models import customer_value
@@ -206,6 +206,22 @@ def test_tiers_add_up_and_equal_values_share_one() -> None:
     assert result.rows["expected_value"].sum() == pytest.approx(result.summary["expected_value"], abs=1e-3)
     top = result.rows.filter(pl.col("tier") == "Top 5 %")
     assert top["users"].sum() == 20
+
+
+def test_by_the_first_month_and_by_rfm_segment() -> None:
+    bought = shopping(300, seed=5)
+    of_cohorts = ltv.analyse(bought, model="nbd", by="cohort", backtest=None).rows
+    firsts = bought.group_by("user_id").agg(month=pl.col("ordered_at").min().dt.strftime("%Y-%m"))
+    assert of_cohorts.group_by("cohort").agg(pl.col("users").sum()).sort("cohort").rows() == (
+        firsts.group_by("month").agg(pl.len().cast(pl.Int64)).sort("month").rows()
+    )
+    of_segments = ltv.analyse(bought, model="nbd", by="rfm", backtest=None).rows
+    sizes = of_segments.group_by("rfm").agg(pl.col("users").sum(), pl.col("spent").sum()).sort("rfm")
+    tiers = rfm.analyse(bought).rows.filter(pl.col("users") > 0).select("segment", "users", "revenue").sort("segment")
+    assert [row[:2] for row in sizes.iter_rows()] == [row[:2] for row in tiers.iter_rows()]
+    assert sizes["spent"].to_list() == pytest.approx(tiers["revenue"].to_list())
+    with pytest.raises(UsageError, match="--realised"):
+        ltv.Settings(by="rfm", realised=True)
 
 
 def test_gini_is_of_the_order_alone() -> None:

@@ -449,7 +449,7 @@ def ltv(
     realised: Annotated[bool, _own("--realised", help="What cohorts have paid so far, by days since the first order, instead of tiers.")] = False,
     days: Annotated[str | None, _own("--days", help="With --realised: by these days. Default: 7,30,90.", metavar="DAYS")] = None,
     costs: Annotated[list[str] | None, _own("--costs", help="What was spent: date, channel, spend (repeatable): CAC, LTV / CAC, payback.", metavar="FILE")] = None,
-    by: Annotated[str | None, _by(help="Break tiers or cohorts down by this column: its value at a customer's first row.")] = None,
+    by: Annotated[str | None, _by(help="Break down by a column (its value at a customer's first row), by cohort (first month), or by rfm.")] = None,
     per_user: Annotated[bool, _per_user(help="One row per customer instead of one per tier.")] = False,
     model_file: Annotated[str | None, _own("--model-file", help="Fit nothing: score with the model that --save-model saved.", metavar="FILE")] = None,
     save_model: Annotated[str | None, _own("--save-model", help="Save the fitted model, to score later data alike.", metavar="FILE")] = None,
@@ -482,7 +482,7 @@ def ltv(
     if costs:
         orders, spent = ltv_files.with_costs(run, files, costs, by)
     else:
-        orders, spent = run.orders(files, keep=[by] if by else [], need_amount=False), None
+        orders, spent = run.orders(files, keep=ltv.columns(by), need_amount=False), None
     result = ltv.analyse(orders, settings, costs=spent)
     if save_model:
         ltv_files.write_model(save_model, result.model)

@@ -320,6 +320,11 @@ class InputError(UseropsError):
         return cls("E_CLUSTER", f"{engine}: {problem}", hint)
 
     @classmethod
+    def little_address_space(cls, limit: int, least: int) -> Self:
+        message = f"the address space is limited to {limit / 1e9:.1f} GB, in which no thread can start"
+        return cls("E_MEMORY", message, f"allow {least / 1e9:.1f} GB (ulimit -v), or bound memory with --memory-limit")
+
+    @classmethod
     def too_large_for_memory(cls, path: str) -> Self:
         return cls("E_MEMORY", f"{path} needs more memory than there is", "work on part of it, or on a larger machine")
 

@@ -24,7 +24,7 @@ import polars as pl
 from userops import frames, ltv_cohorts, money, partition, stats
 from userops.errors import InputError
 from userops.ltv_backtest import BASELINES, DROPOUT_TELLS, Backtest, Choice, Drift, chosen, drift, gain, tried
-from userops.ltv_customers import Counted, Settings, at_end_of, counted
+from userops.ltv_customers import Counted, Settings, at_end_of, columns, counted
 from userops.ltv_models import Groups, SavedModel, Spend, fitted, spending
 from userops.models import customer_value
 from userops.models.customer_value import Future, Outlook, Score
@@ -33,7 +33,7 @@ from userops.models.repeat_buying import MODELS
 from userops.pages import ltv as page
 from userops.results import NotesBlock, Provenance, Result, Text
 
-__all__ = ["LtvResult", "SavedModel", "Settings", "Story", "analyse"]
+__all__ = ["LtvResult", "SavedModel", "Settings", "Story", "analyse", "columns"]
 
 NEED = partition.Need(working=40, held=70)
 """Memory that a row takes, as measured."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
-from userops import account, frames, partition, periods, tables
+from userops import account, frames, grids, partition, periods, stats, tables
 from userops.errors import InputError, UsageError
 from userops.models.repeat_buying import MODELS
 from userops.periods import WeekStart, epoch_day
@@ -88,7 +88,10 @@ class Settings:
             raise UsageError.bad_value("--margin", self.margin, "a share above 0 up to 1, such as 0.4")
         if not self.days or any(not 0 <= n <= 36_500 for n in self.days) or sorted(set(self.days)) != list(self.days):
             raise UsageError.bad_value("--days", ",".join(map(str, self.days)), "ascending days, such as 7,30,90")
-        if self.by in RESERVED:
+        if self.by in DERIVED and self.realised:
+            hint = "cohorts are of the month of the first order as it is; break them down by a column"
+            raise UsageError.conflict(f"--by {self.by}", "--realised", hint)
+        if self.by in RESERVED and self.by not in DERIVED:
             raise UsageError.bad_value("--by", self.by, "a column that goes by none of the names of the result")
         periods.require_order(self.since, self.until)
         if self.saved is not None and self.model not in ("auto", self.saved.model):
@@ -114,6 +117,10 @@ class Settings:
     def unit(self) -> int:
         """Days in the unit of time."""
         return DAYS[self.unit_name]
+
+
+DERIVED = frozenset({"cohort", "rfm"})
+"""What tiers can be broken down by without a column: the month of the first order, the RFM segment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +159,18 @@ class Counted:
         return self.books.table.has_amount
 
 
+def columns(by: str | None) -> list[str]:
+    """The columns of the orders that a breakdown needs."""
+    return [by] if by is not None and by not in DERIVED else []
+
+
 def counted(table: frames.Orders, settings: Settings, partitions: int, costs: frames.Costs | None = None) -> Counted:
     """The customers of a table, and what they did by when; what was spent to win them."""
     beside = {"customers": partition.Reduce(_some_users)}
     if settings.per_user:
         beside["ids"] = partition.Reduce(lambda rows: frames.good(rows).select("user_id").unique())
-    if settings.by is not None:
-        by = settings.by
+    by = settings.by
+    if by is not None and by not in DERIVED:
         beside["by"] = partition.Reduce(lambda rows: tables.first_value(frames.good(rows), by, hashed=True))
     books, small = account.opened(table, beside, partitions=partitions)
     if table.has_amount:
@@ -194,14 +206,37 @@ def counted(table: frames.Orders, settings: Settings, partitions: int, costs: fr
         one_in = _one_in(found["users"].height)
         found |= run(then(one_in))
     users = found["users"].sort("user")
-    if settings.by is not None:
-        users = users.join(small["by"], on="user", how="left", maintain_order="left")
+    if by is not None:
+        users = (
+            _derived(users, by, epoch_day(as_of))
+            if by in DERIVED
+            else users.join(small["by"], on="user", how="left", maintain_order="left")
+        )
     ids = small["ids"].select("user_id", user=pl.col("user_id").hash(tables.USER_SEED)) if settings.per_user else None
     bought = pl.col("frequency") >= 0
     return Counted(
         books, as_of, origins, held, one_in, users.filter(bought), found["then"].sort("user"), users.filter(~bought),
         found["births"], found["repeats"], found.get("paid"), spent, spent_books, ids,
     )  # fmt: skip
+
+
+def _derived(users: pl.DataFrame, by: str, today: int) -> pl.DataFrame:
+    """Customers with the month of their first order, ``cohort``, or with their RFM segment, ``rfm`` (champions11)."""
+    if by == "cohort":
+        return users.with_columns(cohort=pl.col("first").cast(pl.Date).dt.strftime("%Y-%m"))
+    bought = users.filter(pl.col("frequency") >= 0).select(
+        "user", "orders", "spent", recency=today - pl.coalesce("last", "first")
+    )
+    grid = grids.built_in("champions11")
+    late, often, much = (stats.cuts(bought[name], grid.bins) for name in ("recency", "orders", "spent"))
+    scores = bought.select(
+        r=(grid.bins + 1 - stats.score(pl.col("recency"), late)).cast(pl.Int8),
+        f=stats.score(pl.col("orders"), often),
+        m=stats.score(pl.col("spent"), much),
+    )
+    names = pl.Series([segment.name for segment in grid.segments], dtype=pl.String)
+    segments = bought.select("user", rfm=names.gather(grid.assign(scores["r"], scores["f"], scores["m"])))
+    return users.join(segments, on="user", how="left", maintain_order="left")
 
 
 def _one_in(users: int) -> int:

@@ -24,6 +24,9 @@ _UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**
 ON_SPARK = ("rfm", "retention", "activity", "growth", "lifecycle", "survival", "ltv", "churn", "funnel", "paths")
 """The commands that are reduce and finish, and nothing else."""
 
+ADDRESS_SPACE = 1_500_000_000
+"""Bytes of address space without which Polars' threads do not start, or hang."""
+
 _A_LOOK = 0.02
 """Seconds between two looks at the memory in use."""
 
@@ -32,6 +35,7 @@ def settle(run: Run, command: str) -> None:
     """Have the run work where its options say; UsageError where they cannot be met."""
     if "engine" not in run.takes:  # it reads no rows
         return
+    require_address_space()
     common, memory = run.common, None
     if common.memory_limit is not None:
         memory = parse_size(common.memory_limit, "--memory-limit")
@@ -51,6 +55,17 @@ def settle(run: Run, command: str) -> None:
         run.facts["progress"] = Progress()
         place = replace(place, watch=run.facts["progress"].watch)
     run.stack.enter_context(partition.working_in(place))
+
+
+def require_address_space() -> None:
+    """InputError where a limit on the address space is too tight: threads that cannot start may hang for ever."""
+    try:
+        import resource
+    except ImportError:  # not every system has such limits
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < ADDRESS_SPACE:
+        raise InputError.little_address_space(limit, ADDRESS_SPACE)
 
 
 def parse_size(text: str, option: str) -> int:
