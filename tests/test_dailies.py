@@ -256,7 +256,7 @@ def test_orders_by_hand(seed: int, grain: frames.Grain) -> None:
     for row in rows:
         if row["sale"]:
             bought[row["user_id"]].add(row["ordered_at"])
-    buyers = set()
+    buyers: dict[str, tuple[int, str]] = {}
     for row in rows:
         at = (number(row["ordered_at"]), label(CHANNEL, row["channel"]))
         sums[*at, "orders" if row["sale"] else "refunds"] += 1
@@ -265,8 +265,10 @@ def test_orders_by_hand(seed: int, grain: frames.Grain) -> None:
         )
         spent[row["user_id"], at[0]] += round(row["amount"] * money.SCALE)
         if row["sale"] and row["ordered_at"] == min(bought[row["user_id"]]):
-            buyers.add((row["user_id"], at))
-    for user, at in buyers:
+            place = [*CHANNEL.labels].index(at[1])
+            home = buyers.get(row["user_id"], at)
+            buyers[row["user_id"]] = at if place < [*CHANNEL.labels].index(home[1]) else home  # one buyer once
+    for user, at in buyers.items():
         later = sorted(bought[user])[1:2]
         sums[*at, "buyers"] += 1
         sums[*at, "again"] += bool(later) and (later[0] - min(bought[user])).days <= 30

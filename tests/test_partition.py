@@ -216,12 +216,14 @@ def test_the_promise(command: tuple[str, ...], kind: str, rows: int, limit: str,
     assert peak <= places.parse_size(limit, "")
 
 
+_SMALL = """import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+sys.exit(code)"""
+"""A small parent: a process counts what its parent held when it was forked as its own."""
+
+
 def _measured(words: list[str]) -> tuple[bytes, int]:
     """What a run prints, and the most memory that it or a process of its own took."""
-    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        out = process.stdout.read()
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return out, used.ru_maxrss * 1024
+    ran = subprocess.run([sys.executable, "-c", _SMALL, *words], capture_output=True, check=True)
+    return ran.stdout, int(ran.stderr.split()[-1]) * 1024

@@ -233,11 +233,15 @@ def test_failures_of_spark_in_one_line(text: str, told: str) -> None:
 
 
 def loaded(name: str) -> ModuleType:
+    """A module of the example, whatever else goes by its name."""
     sys.path.insert(0, str(EXAMPLE))
+    hidden = sys.modules.pop(name, None)
     try:
         return importlib.import_module(name)
     finally:
         sys.path.remove(str(EXAMPLE))
+        if hidden is not None:
+            sys.modules[name] = hidden
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ no better than the data, an order by severity and money at stake, and progress b
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from userops.checkup import audience, behaviour, content, demand, follow, measur
 from userops.checkup.findings import AREAS, ORDER, Area, Evidence, Finding, Looked, Severity, ranked, table
 from userops.checkup.goals import Business
 from userops.checkup.measures import Given, Measured, Settings
+from userops.errors import UsageError
 from userops.pages import diagnose as page
 from userops.results import Block, Column, FactsBlock, InputReport, Kind, Provenance, Result, TableBlock, Text
 
@@ -319,14 +320,36 @@ def published(
         tonight = follow.Report(checkup.measured.as_of, (), numbers)
         odd, seen = follow.odd_nights(follow.nights([*nights, tonight]), WATCHED, checkup.measured.as_of)
         found, followed = ranked([*found, *odd]), [*seen]
+    if last is not None and last.as_of > checkup.measured.as_of:
+        raise UsageError.conflict(
+            f"--as-of {checkup.measured.as_of}", "--compare-with", f"that report is of a later day, {last.as_of}"
+        )
     if last is not None:
         looked_at = [one.area for one in checkup.looked if not one.skipped]
-        compared = follow.compared(found, last, looked_at)
+        asked = followed_now(checkup.measured)
+        again = replace(last, findings=tuple(finding for finding in last.findings if asked(finding)))
+        compared = follow.compared(found, again, looked_at)
         gone = tuple(finding for finding in compared if finding.status == "resolved")
         found = (*ranked(finding for finding in compared if finding.status != "resolved"), *gone)
         followed += audience.outcomes(checkup.measured, last)
     drawn = pictures.of(checkup.measured) if illustrated else ()
     return _result(checkup, found, summary | _tally(found), mind, followed, drawn), found
+
+
+def followed_now(measured: Measured) -> Callable[[Finding], bool]:
+    """Whether what an earlier report found was looked at this time: its line is followed, its goal is set and known."""
+    lines = {(line.metric.name, line.segment) for line in measures.lines(measured)}
+    goals = {goal.metric for goal in measured.business.goals}
+
+    def asked(finding: Finding) -> bool:
+        if finding.area == "goals":
+            return finding.metric in goals
+        if finding.area != "behaviour":
+            return True
+        by_name = (finding.metric or "").endswith((".night", "_per_customer", "visit_conversion"))
+        return by_name or (finding.metric, finding.segment) in lines
+
+    return asked
 
 
 def _result(
@@ -441,7 +464,11 @@ def _summary(measured: Measured, checkup: Checkup) -> dict[str, Any]:
     for metric, actual in targets.actuals(measured, None, {}).items():
         summary.setdefault(metric, actual.value)
     last = pl.col("day") == measured.today
-    for cells, columns in ((measured.days, ("users", "new")), (measured.orders, ("orders", "paid"))):
+    for cells, columns in (
+        (measured.days, ("users",)),
+        (measured.newcomers, ("newcomers",)),
+        (measured.orders, ("orders", "paid")),
+    ):
         for column in columns if cells is not None else ():
             assert cells is not None  # looked at above
             total = int(cells.rows.filter(last)[column].sum())
@@ -450,7 +477,7 @@ def _summary(measured: Measured, checkup: Checkup) -> dict[str, Any]:
 
 
 LAST_DAY = {
-    "users": "last_day_active_users", "new": "last_day_new_users", "orders": "last_day_orders", "paid": "last_day_revenue",
+    "users": "last_day_active_users", "newcomers": "last_day_new_users", "orders": "last_day_orders", "paid": "last_day_revenue",
 }  # fmt: skip
 
 WATCHED: dict[str, follow.Watched] = {
@@ -462,12 +489,17 @@ WATCHED: dict[str, follow.Watched] = {
 """Numbers of the last day that are held against the same weekday of the nights before."""
 
 
+def _written(value: Any) -> str | None:
+    """A piece of evidence as text; numbers to six digits, which is more than any of them says."""
+    return None if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
 def _evidence(looked: Sequence[Looked]) -> pl.DataFrame:
     rows = [
         (
             one.area,
             line.label.en,
-            None if line.value is None else str(line.value),
+            _written(line.value),
             line.kind,
             line.note.en if line.note else None,
         )

@@ -28,6 +28,9 @@ BEFORE = 90
 AFTER = 14
 """Days after a report in which a prescription is to have worked."""
 
+TIMES = {"events": "time", "orders": "ordered_at", "referrals": "invited_at", "feedback": "time"}
+"""The column of each file that says when."""
+
 SCHEMA = {"user_id": pl.String, "group": pl.String, "finding": pl.String}
 
 
@@ -46,9 +49,10 @@ def of(finding: Finding, measured: Measured) -> pl.DataFrame:
         raise UsageError.no_audience(finding.id)
     source, reduce = asked
     table = getattr(measured.given, source)
-    found = partition.run(table.rows, {"users": reduce}, what=table.name, partitions=partition.count_for(table.size))[
-        "users"
-    ]
+    so_far = tables.day(pl.col(TIMES[source]).to_physical()) <= measured.today
+    found = partition.run(
+        table.rows.filter(so_far), {"users": reduce}, what=table.name, partitions=partition.count_for(table.size)
+    )["users"]
     ids = found.select(pl.col("user_id").cast(pl.String)).drop_nulls().unique().sort("user_id")
     return ids.select("user_id", group=follow.split(pl.col("user_id"), finding.id), finding=pl.lit(finding.id))
 
@@ -229,10 +233,10 @@ def outcomes(measured: Measured, last: follow.Report) -> list[Evidence]:
 def _judged(finding: Finding, measured: Measured, until: int, begin: int) -> Text:
     """Whether those who were acted on bought more often than those left alone."""
     assert measured.spent is not None  # asked for only then
-    asked = _reduce(finding if finding.until else _ended(finding, until), measured)
-    if asked is None:
+    if not known(finding, measured):
         return Text("its audience cannot be told from these files", "现有文件无法还原其人群")
-    people = of(finding if finding.until else _ended(finding, until), measured)
+    then = replace(measured, today=until, spent=measured.spent.filter(pl.col("day") <= until))
+    people = of(finding, then)  # as it was written then: who has bought since is still of it
     user = pl.col("user_id").cast(measured.given.main.rows.collect_schema()["user_id"], strict=False)
     after = measured.spent.filter(pl.col("day").is_between(begin + 1, begin + AFTER), pl.col("orders") > 0)
     groups = people.select("group", user=user.hash(tables.USER_SEED)).join(
@@ -243,10 +247,6 @@ def _judged(finding: Finding, measured: Measured, until: int, begin: int) -> Tex
         for name, part in ((name, groups.filter(pl.col("group") == name)) for name in ("act", "compare"))
     }
     return follow.outcome(*counts["act"], *counts["compare"]).text
-
-
-def _ended(finding: Finding, until: int) -> Finding:
-    return replace(finding, until=periods.first_day(until, "day"))
 
 
 def find(findings: Sequence[Finding], wanted: str) -> Finding:

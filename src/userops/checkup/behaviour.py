@@ -9,6 +9,7 @@ its change, the money at stake, and a prescription. Besides, the best customers 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 from typing import Literal
@@ -35,7 +36,7 @@ def look(measured: Measured) -> Looked:
     """What is wrong with how users behave."""
     lines = measures.lines(measured)
     cases = suspects.joined(suspects.suspected(lines, measured), measured)
-    found = [finding(case, measured) for case in cases[:MOST_CASES]]
+    found = apart_by_day([finding(case, measured) for case in cases[:MOST_CASES]])
     quiet, asked = silence.found(measured)
     apart, compared = gaps.found(measured)
     return Looked(
@@ -48,6 +49,17 @@ def look(measured: Measured) -> Looked:
 
 
 # --- findings -------------------------------------------------------------------------------------------------------
+
+
+def apart_by_day(found: Sequence[Finding]) -> list[Finding]:
+    """Findings whose ids differ: of one metric, segment and month the first keeps the id, the others say the day."""
+    seen: set[str] = set()
+    several = []
+    for each in found:
+        one = replace(each, id=f"{each.id}-{each.since:%d}") if each.id in seen and each.since else each
+        seen.add(one.id)
+        several.append(one)
+    return several
 
 
 def finding(case: Case, measured: Measured) -> Finding:
@@ -364,6 +376,15 @@ def _left_out(measured: Measured) -> list[Text]:
             Text(
                 "no steps of a funnel are known: name them under [funnel] in userops.toml",
                 "未知转化步骤:请在 userops.toml 的 [funnel] 中指定",
+            )
+        )
+    written = [step for step in measured.business.steps if step not in measured.steps] if measured.steps else []
+    if written:
+        listed = ", ".join(written)
+        found.append(
+            Text(
+                f"steps that are a choice or have a condition are not followed day by day: {listed} (userops funnel takes them)",
+                f"含多选或条件的步骤未逐日跟踪:{listed}(可用 userops funnel)",
             )
         )
     for cells, name in ((measured.days, "events"), (measured.orders, "orders")):

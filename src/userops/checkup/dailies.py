@@ -315,6 +315,8 @@ def user_orders(plan: OrderPlan, rows: pl.LazyFrame) -> pl.LazyFrame:
     joined = orders.join(people, on="user", how="left").select(
         "user", "day", "amount", "is_order", "first", cell=pl.col("cell") * width + pl.col("own")
     )
+    first_day = joined.filter("is_order", pl.col("day") == pl.col("first"))
+    joined = joined.join(first_day.group_by("user").agg(home=pl.col("cell").min()), on="user", how="left")
     later = joined.filter("is_order", pl.col("day") > pl.col("first")).group_by("user").agg(again=pl.col("day").min())
     return joined.join(later, on="user", how="left")
 
@@ -323,7 +325,8 @@ def order_cells() -> partition.Reduce:
     """Orders per day and cell: ``orders, refunds, paid, refunded`` (steps), ``buyers`` who ordered first, ``again``."""
 
     def of(orders: pl.LazyFrame) -> pl.LazyFrame:
-        order, first = pl.col("is_order"), pl.col("is_order") & (pl.col("day") == pl.col("first"))
+        order = pl.col("is_order")
+        first = order & (pl.col("day") == pl.col("first")) & (pl.col("cell") == pl.col("home"))
         soon = pl.col("again") - pl.col("first") <= REPEAT_DAYS
         refund = ~order
         amount = pl.col("amount")

@@ -7,7 +7,7 @@ cell (:mod:`userops.checkup.dailies`). A :class:`Line` is one metric of one segm
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -292,7 +292,20 @@ def _columns(given: Given, kind: str) -> list[str]:
     """Columns of a kind that its rows have; those of the users table are asked there."""
     table = getattr(given, kind)
     schema = table.rows.collect_schema().names()
-    return [column for column in given.columns.get(kind, ()) if column in schema]
+    return [column for column in given.columns.get(kind, ()) if column in schema and not is_ours(column)]
+
+
+OURS = frozenset({
+    "day", "cell", "value", "user", "users", "new", "newcomers", "activated", "d1", "d7", "d30", "orders", "refunds", "paid",
+    "refunded", "buyers", "again", "amount", "is_order", "first", "home", "start", "mask", "visit", "signed_up", "known",
+    "inside", "reject", "instant", "n0", "d0", "n1", "s0", "s1",
+})  # fmt: skip
+"""Names on the way to the numbers: columns of these names are not broken down by."""
+
+
+def is_ours(column: str) -> bool:
+    """Whether a column goes by the name of one of ours."""
+    return column in OURS or column.startswith(("did ", "both "))
 
 
 def _names(
@@ -305,7 +318,7 @@ def _names(
         "n", "value", descending=[True, False]
     )
     every = seen["value"].to_list()
-    steps = tuple(step for step in business.steps if "|" not in step and " " not in step) or known_events.steps(every)
+    steps = tuple(step for step in business.steps if is_plain(step, every)) or known_events.steps(every)
     for step in (*steps, *([business.activation_event] if business.activation_event else [])):
         if step not in every:
             raise InputError.event_unknown(step, given.events.name, every)
@@ -314,6 +327,11 @@ def _names(
     asked = dict.fromkeys([*steps, *filter(None, (buying, activation))])
     names = [*asked, *(name for name in every if name not in asked)][: dailies.MOST_EVENTS]
     return tuple(names), steps, buying, activation
+
+
+def is_plain(step: str, names: Collection[str]) -> bool:
+    """Whether a step is one event, neither a choice of several nor one with a condition."""
+    return step in names or not re.search(r"\||\swhere\s", step)
 
 
 def _first_day(cells: pl.DataFrame, today: int) -> int:
@@ -333,7 +351,8 @@ def _user_dims(given: Given, people: pl.DataFrame | None) -> tuple[Dimension, ..
     if people is None:
         return ()
     others = {column for kind in ("events", "orders") for column in given.columns.get(kind, ())}
-    wanted = [column for column in given.columns.get("users", ()) if column in people.columns and column not in others]
+    asked = [column for column in given.columns.get("users", ()) if column not in others and not is_ours(column)]
+    wanted = [column for column in asked if column in people.columns]
     counts = {column: people.group_by(value=column).agg(n=pl.len().cast(pl.Int64)) for column in wanted}
     return dailies.dimensions(counts, wanted)[0]
 
@@ -386,8 +405,9 @@ def _invites(given: Given) -> pl.DataFrame | None:
 def metrics(measured: Measured) -> Iterator[Metric]:
     """Everything that these files let be followed."""
     if measured.days is not None:
-        yield Metric("active_users", "active_users", "days", "users", None, "count", 1)
-        yield Metric("new_users", "new_users", "days", "new", None, "count", 1)
+        open_day = _is_open(measured, "events")
+        yield Metric("active_users", "active_users", "days", "users", None, "count", 1, open_day)
+        yield Metric("new_users", "new_users", "newcomers", "newcomers", None, "count", 1, open_day)
         for previous, step in pairwise(measured.steps):
             last = step == measured.steps[-1] and step == measured.buying
             name = "checkout_conversion" if last else f"conversion_{previous}_{step}"
@@ -415,7 +435,7 @@ def metrics(measured: Measured) -> Iterator[Metric]:
         for n in dailies.RETURN_DAYS:
             yield Metric(f"d{n}_retention", "retention", "newcomers", f"d{n}", "newcomers", "share", 7, n, str(n))
     if measured.orders is not None:
-        yield Metric("orders", "orders", "orders", "orders", None, "count", 1)
+        yield Metric("orders", "orders", "orders", "orders", None, "count", 1, _is_open(measured, "orders"))
         if measured.order_value is not None:
             yield Metric("aov", "aov", "orders", "paid", "orders", "mean", 7)
         yield Metric("refund_rate", "refund_rate", "orders", "refunds", "orders", "share", 7)
@@ -426,6 +446,11 @@ def metrics(measured: Measured) -> Iterator[Metric]:
         if measured.days is not None:
             yield Metric("invites_per_user", "invites_per_user", "invites", "invites", "users", "rate", 7)
         yield Metric("invite_conversion", "invite_conversion", "invites", "accepted", "invites", "share", 14, 14)
+
+
+def _is_open(measured: Measured, name: str) -> int:
+    """1 where the last day of a file looks cut short, so that it is not known yet; else 0."""
+    return int(account.cut_short(measured.books[name], measured.as_of) is not None)
 
 
 def lines(measured: Measured) -> list[Line]:
@@ -448,11 +473,11 @@ def _without_old_hands(cells: Cells, metric: Metric, measured: Measured) -> Cell
 
     Where the table of users says when somebody signed up, everybody's day is known.
     """
-    told = measured.given.users is not None and metric.source == "newcomers"
-    if told or metric.bottom not in ("newcomers", "buyers"):
+    told = measured.given.users is not None and metric.source != "orders"
+    if told or not {metric.top, metric.bottom} & {"newcomers", "buyers"}:
         return cells
-    blind = min(OLD_HANDS, cells.days // 4)
-    return replace(cells, rows=cells.rows.filter(pl.col("day") >= cells.first + blind))
+    first = cells.first + min(OLD_HANDS, cells.days // 4)
+    return replace(cells, rows=cells.rows.filter(pl.col("day") >= first), first=first)
 
 
 OLD_HANDS = 56
@@ -502,7 +527,7 @@ def _cost_lines(measured: Measured, metric: Metric) -> list[Line]:
     """Newcomers per unit spent, by channel where both files know it; and of all."""
     assert measured.costs is not None  # the metric is of them
     assert measured.newcomers is not None
-    cells, costs = measured.newcomers, measured.costs
+    cells, costs = _without_old_hands(measured.newcomers, metric, measured), measured.costs
     days = pl.DataFrame({"day": range(cells.first, cells.last + 1)}, schema={"day": pl.Int32})
 
     def spend(rows: pl.DataFrame) -> pl.Series:

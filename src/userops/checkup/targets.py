@@ -235,7 +235,7 @@ def _missed(goal: Goal, is_: Actual) -> Finding:
     words = WORDS[goal.operator]
     wanted = Text(f"{words.en} {target}", f"{words.zh} {target}")
     trend = None if is_.before is None else is_.value - is_.before
-    better = trend is not None and goal.met(goal.target + trend * 1e6)
+    better = bool(trend) and goal.met(goal.target + (trend or 0.0) * 1e6)
     stage = next((stage for stage, metrics in STAGES.items() if goal.metric in metrics), "revenue")
     said = "" if trend is None else f", {'getting closer' if better else 'not getting closer'}"
     zh = "" if trend is None else ",正在接近" if better else ",未见接近"

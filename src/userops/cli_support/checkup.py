@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from userops.cli_support import business, business_files, notifying
+from userops.cli_support import business, business_files, notifying, options
 from userops.cli_support.exits import Exit
 from userops.errors import UsageError
 from userops.inputs import dimensions
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from userops.inputs.layouts import Kind
     from userops.inputs.raw import RawTable
     from userops.results import Result, Text
+
+
+NOT_KEPT = ("user", "signed_up", "known", "reject", "instant")
+"""Names of the users table that stand for something else on the way to the numbers."""
 
 
 def run(
@@ -80,7 +84,7 @@ def _given(
         parts[kind] = dimensions.dimensions(table, kind)
         about[kind] = dimensions.subjects(table, kind) if kind in ("events", "orders") else ()
         if kind == "users":  # the portrait asks what is known of them
-            return tuple(name for name in table.schema if name not in ("user_id", "signed_up_at"))
+            return tuple(name for name in table.schema if name not in ("user_id", "signed_up_at", *NOT_KEPT))
         return tuple(dict.fromkeys((*parts[kind], *about[kind])))
 
     read = business_files.read(run, files, named, columns)
@@ -146,19 +150,8 @@ def _invocation(
     for kind, paths in named.items():
         for path in paths or ():
             words += [f"--{kind}", path]
-    for option, value in (
-        ("--users-table", common.users_table),
-        ("--goals", goals),
-        ("--as-of", common.as_of),
-        ("--since", common.since),
-        ("--until", common.until),
-        ("--tz", common.tz if common.tz != "UTC" else None),
-        ("--config", common.config),
-    ):
-        if value:
-            words += [option, str(value)]
-    for entry in common.map:
-        words += ["--map", entry]
-    for condition in common.where:
-        words += ["--where", condition]
+    words += ["--goals", goals] if goals else []
+    words += options.as_typed(common, options.INPUT)
+    words += ["--config", common.config] if common.config else []
+    words += ["--no-config"] if common.no_config else []
     return shlex.join(words)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, get_args, get_origin
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -102,6 +102,23 @@ def key_of(flags: Sequence[str]) -> str:
 def environment_name(key: str) -> str:
     """The variable that sets an option."""
     return f"USEROPS_{key.upper()}"
+
+
+def as_typed(common: Common, panel: str) -> list[str]:
+    """The shared options of a panel that are not at their defaults, as they would be typed."""
+    words: list[str] = []
+    for each in fields(Common):
+        info = get_args(get_type_hints(Common, include_extras=True)[each.name])[1]
+        value, usual = getattr(common, each.name), each.default
+        if info.rich_help_panel != panel or value == (usual if usual is not MISSING else []):
+            continue
+        on, _, off = info.default.partition("/") if isinstance(info.default, str) else ("", "", "")
+        if isinstance(value, bool):
+            words.append(on if value or not off else off)
+        else:
+            for one in value if isinstance(value, list) else [value]:
+                words += [on, str(one)]
+    return words
 
 
 def with_common(act: Callable[..., Any], panels: Collection[str] = (INPUT, OUTPUT, RUN)) -> Callable[..., Any]:

@@ -119,6 +119,7 @@ def find(daily: Daily, *, least: float = 4.5, least_recent: float = 3.5) -> list
     """
     looked = _looked_at(daily)
     found: dict[int, list[Episode]] = {place: [] for place in looked}
+    taken: dict[int, list[Episode]] = {place: [] for place in looked}
     shifts, recents = _until_now(looked, least, least_recent)
     waiting = list(looked)
     for turn in range(MOST):
@@ -135,7 +136,9 @@ def find(daily: Daily, *, least: float = 4.5, least_recent: float = 3.5) -> list
                 episode, recent = _told(place, window, series), recents.get(place)
                 if episode.lasting and recent is not None and recent.p < episode.p:
                     episode = recent  # the same, asked for by name
-                found[place].append(episode)
+                if not any(each.first <= episode.last and episode.first <= each.last for each in taken[place]):
+                    found[place].append(episode)  # of days that are all still there
+                taken[place].append(episode)
                 series.without(episode)
                 waiting.append(place)
     again = {place: looked[place] for place, several in found.items() if several and place not in shifts}

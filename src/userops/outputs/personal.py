@@ -129,7 +129,7 @@ _KINDS: dict[str, Callable[[str], bool]] = {
     "id card": _holds(r"(?<![\dA-Za-z])\d{17}[\dXx](?![\dA-Za-z])", is_id_card),
     "mobile": _holds(r"(?<![\dA-Za-z])(?:\+?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?![\dA-Za-z])"),
     "bank card": _holds(
-        r"(?<![\dA-Za-z])\d{4}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}(?:[ -]?\d{1,3})?(?![\dA-Za-z])", is_bank_card
+        r"(?<![\d.A-Za-z])\d{4}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}(?:[ -]?\d{1,3})?(?![\dA-Za-z])", is_bank_card
     ),
     "ip": lambda text: _is_ip4(text) or _is_ip6(text),
 }
