@@ -126,7 +126,17 @@ def _title(lead: Suspect, label: Text, first: date, last: date, *, lasting: bool
     segment = lead.line.segment
     of, of_zh = (f" of {segment}", f"{segment} 的") if segment else ("", "")
     name = label.en[0].upper() + label.en[1:] if label.en[:1].islower() and "→" not in label.en else label.en
-    return Text(f"{name}{of} {verb} to {now} from {was}, {days}", f"{of_zh}{label.zh}由 {was} {zh} {now}({days_zh})")
+    title_zh = f"{spaced(of_zh, label.zh, '由')} {was} {zh} {now}({days_zh})"
+    return Text(f"{name}{of} {verb} to {now} from {was}, {days}", title_zh)
+
+
+def spaced(*parts: str) -> str:
+    """Parts of a Chinese sentence, with a space where Latin letters meet Chinese ones."""
+    joined = ""
+    for part in filter(None, parts):
+        meets = bool(joined) and joined[-1].isascii() != part[0].isascii()
+        joined += f" {part}" if meets else part
+    return joined
 
 
 def shown(value: float, kind: Literal["share", "number", "money", "count", "days", "score"]) -> str:
@@ -153,7 +163,7 @@ def _also(other: Suspect) -> Text:
     was, now = (shown(x, other.metric.kind) for x in (other.baseline, other.value))
     return Text(
         f"{label.en}{f' of {segment}' if segment else ''}: {was} → {now}",
-        f"{f'{segment} 的' if segment else ''}{label.zh}:{was} → {now}",
+        f"{spaced(f'{segment} 的' if segment else '', label.zh)}:{was} → {now}",
     )
 
 

@@ -260,4 +260,5 @@ SYMPTOMS: dict[str, Symptom] = {
 
 def to(text: Text, whom: Text) -> Text:
     """Advice with the segment that it is for."""
-    return Text(text.en.replace("{segment}", whom.en), text.zh.replace("{segment}", whom.zh))
+    apart = f" {whom.zh} " if whom.zh.isascii() else whom.zh  # Latin letters stand apart from Chinese ones
+    return Text(text.en.replace("{segment}", whom.en), text.zh.replace("{segment}", apart).strip())
