@@ -177,6 +177,7 @@ def test_ctrl_c_while_reading_a_pipe(tmp_path: Path) -> None:
     while not list(tmp_path.glob("userops-*/*")) and time.monotonic() < until:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
+    process.wait(timeout=5)  # before its input ends, which is another way to end
     out, err = process.communicate(timeout=5)
     assert (process.returncode, out, err) == (130, b"", b"")
     assert list(tmp_path.iterdir()) == []
