@@ -414,3 +414,9 @@ def test_for_the_better_is_never_a_warning(looked: Looked) -> None:
     assert behaviour._severity(worse, lasting=False, named=None) == "warn"
     assert behaviour._severity(worse, lasting=True, named=Text("Double 11", "双十一")) == "info"
     assert behaviour._severity(replace(worse, q=0.02), lasting=True, named=None) == "info"
+
+
+def test_findings_of_one_month_keep_ids_apart() -> None:
+    """The first keeps the id of the month, the others say the day."""
+    same = [Finding(id="behaviour.x.2025-06", area="behaviour", title=Text("", ""), severity="info", since=date(2025, 6, day)) for day in (3, 24)]  # fmt: skip
+    assert [one.id for one in behaviour.apart_by_day(same)] == ["behaviour.x.2025-06", "behaviour.x.2025-06-24"]

@@ -565,3 +565,14 @@ def test_quiet_and_verbose(userops: Userops, orders: Path) -> None:
     assert "4 rows read, 4 count" in said
     failed(userops("rfm", orders, "-q", "--bins", "1"), 2)
     assert "Traceback" in userops("rfm", orders, "-vv", "--bins", "1").err
+
+
+def test_options_as_they_would_be_typed() -> None:
+    """What differs from the defaults, flags of two sides and repeated ones too; of one panel only."""
+    from userops.cli_support.options import INPUT, Common, as_typed
+
+    assert as_typed(Common(), INPUT) == []
+    chosen = Common(where=["a=1", "b>2"], week_start="sunday", decimal_comma=False, drop_duplicates=True, json=True)
+    words = as_typed(chosen, INPUT)
+    assert words[:4] == ["--where", "a=1", "--where", "b>2"]
+    assert words[4:] == ["--week-start", "sunday", "--decimal-point", "--drop-duplicates"]

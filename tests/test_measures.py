@@ -264,3 +264,11 @@ def test_ids_of_two_types_are_one() -> None:
     assert both.spent is not None
     assert both.presence is not None
     assert set(both.spent["user"]) <= set(both.presence["user"])
+
+
+def test_columns_that_go_by_our_names_are_not_broken_down_by() -> None:
+    """A file may call a column ``day`` or ``users``: it is left alone, and nothing breaks."""
+    frame = events().with_columns(day=pl.col("channel"), users=pl.col("channel"))
+    given = measures.Given(events=frames.events(frame), columns={"events": ("day", "users", "channel")})
+    found = measures.lines(measures.measure(given, Business(), measures.Settings()))
+    assert {one.column for one in found} == {None, "channel"}

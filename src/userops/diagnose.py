@@ -10,7 +10,7 @@ no better than the data, an order by severity and money at stake, and progress b
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -635,13 +635,3 @@ def _customers(measured: Measured, finding: Finding) -> pl.DataFrame | None:
     mine = pairs.filter(pl.col("tier") == (finding.segment or "").removeprefix("tier="))
     did = mine.group_by(before="a", lately="b").agg(customers=pl.len().cast(pl.Int64))
     return did.sort("before", "lately")
-
-
-def of_area(checkup: Checkup, area: Area) -> Looked:
-    """What one part of the check-up saw."""
-    return next(one for one in checkup.looked if one.area == area)
-
-
-def statuses(checkup: Checkup) -> Mapping[str, str]:
-    """How every part is."""
-    return {one.area: one.status for one in checkup.looked}

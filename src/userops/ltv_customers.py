@@ -246,16 +246,8 @@ def _one_in(users: int) -> int:
 
 def _costs_of(costs: frames.Costs, orders: account.Account) -> tuple[pl.DataFrame, account.Account]:
     """``day, channel, amount``, sorted, and what became of the rows."""
-
-    def by_day(rows: pl.LazyFrame) -> pl.LazyFrame:
-        day = tables.day(pl.col("date").to_physical())
-        return (
-            frames.good(rows).group_by(day=day, channel=pl.col("channel").cast(pl.String)).agg(pl.col("amount").sum())
-        )
-
-    books, small = account.opened(
-        costs, {"costs": partition.Reduce(by_day, keys=("day", "channel"))}, may_be_empty=True
-    )
+    by_day = partition.Reduce(tables.spend, keys=("day", "channel"))
+    books, small = account.opened(costs, {"costs": by_day}, may_be_empty=True)
     books.require_one_currency()
     if orders.currency and books.currency and orders.currency != books.currency:
         both = [orders.currency, books.currency]

@@ -107,8 +107,9 @@ def environment_name(key: str) -> str:
 def as_typed(common: Common, panel: str) -> list[str]:
     """The shared options of a panel that are not at their defaults, as they would be typed."""
     words: list[str] = []
+    hints = get_type_hints(Common, include_extras=True)
     for each in fields(Common):
-        info = get_args(get_type_hints(Common, include_extras=True)[each.name])[1]
+        info = get_args(hints[each.name])[1]
         value, usual = getattr(common, each.name), each.default
         if info.rich_help_panel != panel or value == (usual if usual is not MISSING else []):
             continue
