@@ -180,9 +180,10 @@ def test_the_figures_of_the_methods(shared: Path, userops: Callable[..., Any]) -
 
 TAKE_IN = """
 import importlib
-import userops
+import userops.cli_support.schemas
 
-userops.__path__.append({folder!r})
+for package in (userops, userops.cli_support.schemas):
+    package.__path__.append({folder!r} + package.__name__.removeprefix("userops").replace(".", "/"))
 for module, code in {additions!r}:
     exec(compile(code, "CONTRIBUTING.md", "exec"), vars(importlib.import_module(module)))
 """
@@ -196,6 +197,7 @@ def contributed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for info, body in blocks("CONTRIBUTING.md", "python"):
         kind, _, place = info.partition("=")
         if kind == "file":
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
             (folder / place).write_text(body, encoding="utf-8")
         else:
             assert kind == "in", info

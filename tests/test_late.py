@@ -246,8 +246,8 @@ def test_then_is_what_a_report_then_shows(userops: Callable[..., Ran], e01: Path
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_schema_describes_late_rows(userops: Callable[..., Ran], e01: Path, command: str) -> None:
     found = schemas.ENVELOPES[command].model_validate_json(userops(command, e01, "--late-rows", "--json", "-q").out)
-    assert isinstance(found.summary, schemas.LateSummary)
-    assert {type(row) for row in found.rows} == {schemas.LatePeriod}
+    assert isinstance(found.summary, schemas.late.LateSummary)
+    assert {type(row) for row in found.rows} == {schemas.late.LatePeriod}
 
 
 def test_lateness_can_raise_an_alarm(userops: Callable[..., Ran], e01: Path) -> None:

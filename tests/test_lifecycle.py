@@ -442,16 +442,16 @@ def test_the_command_lists_users_and_transitions(userops: Callable[..., Ran], fi
 @pytest.mark.parametrize(
     ("options", "shape"),
     [
-        ((), schemas.LifecycleStage),
-        (("--per-user",), schemas.LifecycleUser),
-        (("--transitions-from", "2026-06-13"), schemas.LifecycleMove),
+        ((), schemas.lifecycle.LifecycleStage),
+        (("--per-user",), schemas.lifecycle.LifecycleUser),
+        (("--transitions-from", "2026-06-13"), schemas.lifecycle.LifecycleMove),
     ],
 )
 def test_the_schema_describes_what_is_printed(
     userops: Callable[..., Ran], file: Path, options: tuple[str, ...], shape: type
 ) -> None:
     found = schemas.ENVELOPES["lifecycle"].model_validate_json(userops("lifecycle", file, *options, "--json", "-q").out)
-    assert isinstance(found.summary, schemas.LifecycleSummary)
+    assert isinstance(found.summary, schemas.lifecycle.LifecycleSummary)
     assert {type(row) for row in found.rows} == {shape}
 
 

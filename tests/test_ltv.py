@@ -16,9 +16,11 @@ import polars as pl
 import pytest
 
 from conftest import Ran
-from userops import frames, ltv, ltv_backtest, ltv_customers, rfm
+from userops import frames, ltv, rfm
 from userops.cli_support import schemas
 from userops.errors import UsageError
+from userops.lifetime_value import customers
+from userops.lifetime_value.backtest import AS_GOOD
 from userops.models import customer_value
 from userops.models.bg_nbd import BgNbd
 from userops.models.gamma_gamma import GammaGamma, Spending
@@ -316,7 +318,7 @@ def test_auto_chooses_what_predicted_the_past_best() -> None:
     summary = result.summary
     deviance = {candidate["model"]: candidate["deviance"] for candidate in summary["candidates"]}
     assert set(deviance) == {"nbd", "bg-nbd", "mbg-nbd", "pareto-nbd"}
-    assert deviance[summary["model"]] <= min(deviance.values()) * (1 + ltv_backtest.AS_GOOD)
+    assert deviance[summary["model"]] <= min(deviance.values()) * (1 + AS_GOOD)
     assert summary["model"] != "nbd" and summary["dropout_identified"]
     backtest = summary["backtest"]
     assert len(backtest["origins"]) > 1 and backtest["origins"] == sorted(backtest["origins"], reverse=True)
@@ -353,8 +355,8 @@ def test_the_backtest_sees_only_what_was_known() -> None:
 
 def test_many_customers_are_chosen_from_by_share(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = shopping(500, 8)
-    monkeypatch.setattr(ltv_customers, "CHOOSE_FROM", 200)
-    monkeypatch.setattr(ltv_customers, "SOME", 1)  # counted one by one
+    monkeypatch.setattr(customers, "CHOOSE_FROM", 200)
+    monkeypatch.setattr(customers, "SOME", 1)  # counted one by one
     result = ltv.analyse(frame, model="pareto-nbd")
     assert 100 < result.summary["backtest"]["users"] < 250
     assert any("1 in 3" in warning.en for warning in result.provenance.warnings)

@@ -16,7 +16,7 @@ from userops.cli_support.complaints import usage_error
 from userops.cli_support.diagnostics import Talk
 from userops.cli_support.exits import Exit
 from userops.cli_support.help import EXAMPLES, HelpfulCommand, HelpfulGroup, page_for
-from userops.cli_support.options import INPUT, OUTPUT, RUN, Files, with_common
+from userops.cli_support.options import INPUT, OUTPUT, RUN, BusinessFiles, CheckupFiles, Files, with_common
 from userops.cli_support.running import Run, ended, put
 from userops.errors import UsageError
 
@@ -70,12 +70,6 @@ CONFIDENCE = _own("--confidence", help="Of the intervals. Default: 0.95.", metav
 LATE_ROWS = _own(
     "--late-rows", help="Show how much an earlier report would change, by rows that arrived late (ingested_at)."
 )
-
-
-EVENTS = _own("--events", help="What users did (repeatable).", metavar="FILE")
-ORDERS = _own("--orders", help="What users bought (repeatable).", metavar="FILE")
-COSTS = _own("--costs", help="What was spent: date, channel, spend (repeatable).", metavar="FILE")
-REFERRALS = _own("--referrals", help="Who invited: referrer_id, invited_at, user_id (repeatable).", metavar="FILE")
 FAIL_ON = _own("--fail-on", help="Exit 4 where there is an error; with warn, where there is a warning too.")
 
 
@@ -559,10 +553,7 @@ def churn(
 def aarrr(
     run: Run,
     files: Files = None,
-    events: Annotated[list[str] | None, EVENTS] = None,
-    orders: Annotated[list[str] | None, ORDERS] = None,
-    costs: Annotated[list[str] | None, COSTS] = None,
-    referrals: Annotated[list[str] | None, REFERRALS] = None,
+    named: BusinessFiles = BusinessFiles(),
     activation_event: Annotated[str | None, _own("--activation-event", help="What activates a newcomer. Default: [activation] of the configuration.", metavar="EVENT")] = None,
     activation_within: Annotated[str | None, _own("--activation-within", help="Time to be activated in, such as 12h, 7d. Default: 7d.", metavar="TIME")] = None,
     by: Annotated[str | None, _by(help="Break down by this column, of the users table or of a user's first row.")] = None,
@@ -586,12 +577,8 @@ def aarrr(
         confidence=confidence,
         vertical=vertical,
     )
-    given = business_files.read(
-        run,
-        files,
-        {"events": events, "orders": orders, "costs": costs, "referrals": referrals},
-        list(dict.fromkeys(filter(None, ("channel", by)))),
-    )
+    kept = list(dict.fromkeys(filter(None, ("channel", by))))
+    given = business_files.read(run, files, named.by_kind(), kept)
     return run.finish(
         aarrr.analyse(
             given.events,
@@ -667,11 +654,7 @@ def audit(
 def diagnose(
     run: Run,
     files: Files = None,
-    events: Annotated[list[str] | None, EVENTS] = None,
-    orders: Annotated[list[str] | None, ORDERS] = None,
-    costs: Annotated[list[str] | None, COSTS] = None,
-    referrals: Annotated[list[str] | None, REFERRALS] = None,
-    feedback: Annotated[list[str] | None, _own("--feedback", help="What users say: user_id, time, score, text (repeatable).", metavar="FILE")] = None,
+    named: CheckupFiles = CheckupFiles(),
     goals: Annotated[str | None, _own("--goals", help="Targets, funnel and activation, as in userops.toml. Default: the configuration.", metavar="FILE")] = None,
     compare_with: Annotated[str | None, _own("--compare-with", help="Say what is new, worse, better or resolved since this earlier --json report.", metavar="REPORT.json")] = None,
     history: Annotated[str | None, _own("--history", help="Keep one report a night in this folder, and compare with the nights before.", metavar="DIR")] = None,
@@ -690,7 +673,7 @@ def diagnose(
     return checkup.run(
         run,
         files,
-        {"events": events, "orders": orders, "costs": costs, "referrals": referrals, "feedback": feedback},
+        named.by_kind(),
         goals=goals,
         compare_with=compare_with,
         history=history,

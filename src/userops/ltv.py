@@ -21,11 +21,22 @@ from typing import Any
 
 import polars as pl
 
-from userops import frames, ltv_cohorts, money, partition, stats
+from userops import frames, money, partition, stats
 from userops.errors import InputError
-from userops.ltv_backtest import BASELINES, DROPOUT_TELLS, Backtest, Choice, Drift, chosen, drift, gain, tried
-from userops.ltv_customers import Counted, Settings, at_end_of, columns, counted
-from userops.ltv_models import Groups, SavedModel, Spend, fitted, spending
+from userops.lifetime_value import cohorts
+from userops.lifetime_value.backtest import (
+    BASELINES,
+    DROPOUT_TELLS,
+    Backtest,
+    Choice,
+    Drift,
+    chosen,
+    drift,
+    gain,
+    tried,
+)
+from userops.lifetime_value.customers import Counted, Settings, at_end_of, columns, counted
+from userops.lifetime_value.fitting import Groups, SavedModel, Spend, fitted, spending
 from userops.models import customer_value
 from userops.models.customer_value import Future, Outlook, Score
 from userops.models.likelihood import Fit
@@ -214,7 +225,7 @@ class Story:
         """All of it as one result."""
         settings, found = self.settings, self.found
         customers = self.customers()
-        rows = ltv_cohorts.realised(found, settings) if settings.realised else self.tiers(customers)
+        rows = cohorts.realised(found, settings) if settings.realised else self.tiers(customers)
         summary = self.summary(customers)
         extras = {} if settings.realised else self.extras(customers)
         if (cost := self.acquisition(customers, settings.by)) is not None:
@@ -415,7 +426,7 @@ class Story:
         if self.found.costs is None:
             return None
         modelled = self.predicted.fit is not None
-        return ltv_cohorts.acquisition(customers, self.found, self.settings, by, modelled=modelled)
+        return cohorts.acquisition(customers, self.found, self.settings, by, modelled=modelled)
 
     def of_costs(self, customers: pl.DataFrame) -> dict[str, float | None]:
         """``cac, paid_back, ltv_cac`` of all customers of the months with costs; null without."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from userops.errors import InputError, UsageError
-from userops.ltv_models import SavedModel, Spend
+from userops.lifetime_value.fitting import SavedModel, Spend
 from userops.models.gamma_gamma import GammaGamma
 from userops.models.likelihood import Fit, restored
 from userops.models.repeat_buying import MODELS

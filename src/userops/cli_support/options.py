@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
@@ -30,8 +30,34 @@ Files = Annotated[
 ]
 
 
-def _option(*names: str, panel: str, help: str, metavar: str | None = None, **more: Any) -> Any:
+def _option(*names: str, panel: str | None = None, help: str, metavar: str | None = None, **more: Any) -> Any:
     return typer.Option(*names, help=help, metavar=metavar, rich_help_panel=panel, show_default=False, **more)
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessFiles:
+    """Files that were given as what they hold, by the options of the commands that look at a whole business."""
+
+    # fmt: off
+    events: Annotated[list[str] | None, _option("--events", help="What users did (repeatable).", metavar="FILE")] = None
+    orders: Annotated[list[str] | None, _option("--orders", help="What users bought (repeatable).", metavar="FILE")] = None
+    costs: Annotated[list[str] | None, _option("--costs", help="What was spent: date, channel, spend (repeatable).", metavar="FILE")] = None
+    referrals: Annotated[list[str] | None, _option("--referrals", help="Who invited: referrer_id, invited_at, user_id (repeatable).", metavar="FILE")] = None
+    # fmt: on
+
+    def by_kind(self) -> dict[Any, list[str] | None]:
+        """The paths of each kind; None for what was not given."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckupFiles(BusinessFiles):
+    """The same with what users say."""
+
+    feedback: Annotated[
+        list[str] | None,
+        _option("--feedback", help="What users say: user_id, time, score, text (repeatable).", metavar="FILE"),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +115,11 @@ class Common:
     # fmt: on
 
 
-COMMON = tuple(inspect.signature(Common, eval_str=True).parameters.values())
+def _parameters(declared: Callable[..., Any]) -> list[inspect.Parameter]:
+    return [*inspect.signature(declared, eval_str=True).parameters.values()]
+
+
+COMMON = tuple(_parameters(Common))
 """The shared options as parameters, in the order they are shown."""
 
 
@@ -126,12 +156,15 @@ def with_common(act: Callable[..., Any], panels: Collection[str] = (INPUT, OUTPU
     """``act(run, own options...)`` as a function Typer can make a command of: the shared options behind its own.
 
     ``panels`` names which of the shared options it takes: those of the inputs (and where these are worked on), of the
-    output, of the run.
+    output, of the run. A parameter of ``act`` whose type is a dataclass, such as :class:`BusinessFiles`, stands for the
+    options that are its fields.
     """
     from userops.cli_support.running import run_command
 
     panels = {*panels, *([ENGINE] if INPUT in panels else [])}
-    own = [p for p in inspect.signature(act, eval_str=True).parameters.values() if p.name != "run"]
+    asked = [p for p in _parameters(act) if p.name != "run"]
+    groups: dict[str, Any] = {p.name: p.annotation for p in asked if is_dataclass(p.annotation)}
+    own = [option for p in asked for option in (_parameters(p.annotation) if p.name in groups else [p])]
     names = {p.name for p in own}
     shared = [_keyword(p) for p in COMMON if p.name not in names and _panel(p) in panels]
 
@@ -139,6 +172,8 @@ def with_common(act: Callable[..., Any], panels: Collection[str] = (INPUT, OUTPU
     def command(**values: Any) -> None:
         given = {p.name: values.pop(p.name) for p in shared}
         common = Common(**{name: value for name, value in given.items() if value is not None})
+        for name, group in groups.items():
+            values[name] = group(**{each.name: values.pop(each.name) for each in fields(group)})
         code = run_command(act, common, values, given)
         raise typer.Exit(code)
 

@@ -6,13 +6,12 @@ A mark and a word say how something is; colour only repeats them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from userops.outputs import cells, charts
 from userops.outputs.privacy import terminal_safe
-from userops.results import Card, CardsBlock, Kind, Lang, StatusBlock, Text, Tone
+from userops.results import Card, CardsBlock, Lang, StatusBlock, Text, Tone
 
 MARKS: dict[Tone, str] = {"error": "✗", "warn": "!", "info": "i", "ok": "✓", "skipped": "–"}
 """One cell wide everywhere."""
@@ -86,7 +85,7 @@ def states(block: StatusBlock, lang: Lang) -> list[State]:
             MARKS[row.tone],
             SAID[row.tone](lang),
             terminal_safe(row.name(lang)),
-            " · ".join(filter(None, (terminal_safe(row.said(lang)), *map(" ".join, pairs(row.facts, lang))))),
+            " · ".join(filter(None, (terminal_safe(row.said(lang)), *map(" ".join, cells.pairs(row.facts, lang))))),
         )
         for row in block.rows
     ]
@@ -98,11 +97,6 @@ def grade(block: StatusBlock, lang: Lang) -> str:
         return ""
     note = terminal_safe(block.grade_note(lang)) if block.grade_note else ""
     return " · ".join(filter(None, (f"{GRADE(lang)} {terminal_safe(block.grade)}", note)))
-
-
-def pairs(facts: Sequence[tuple[Text, Any, Kind]], lang: Lang) -> tuple[tuple[str, str], ...]:
-    """Labels and values as people read them."""
-    return tuple((terminal_safe(label(lang)), cells.shown(value, kind, lang)) for label, value, kind in facts)
 
 
 def more_cards(hidden: int, lang: Lang) -> str:
@@ -151,7 +145,7 @@ def _card(card: Card, lang: Lang) -> Drawn:
         said=SAID[card.tone](lang),
         badge=terminal_safe(card.badge(lang)),
         title=terminal_safe(card.title(lang)),
-        facts=pairs(card.facts, lang),
+        facts=cells.pairs(card.facts, lang),
         sections=tuple(
             Section(
                 terminal_safe(section.heading(lang)),

@@ -87,9 +87,14 @@ class HeatGrid:
 def blocks(result: Result) -> tuple[Block, ...]:
     """What to draw: the result's views (its main table when it has none), and any warning they leave unsaid."""
     views = result.views or (whole(result),)
-    said = {note for view in views if isinstance(view, NotesBlock) for note in view.notes}
-    unsaid = tuple(warning for warning in result.provenance.warnings if warning not in said)
-    return (*views, NotesBlock(WARNINGS, unsaid, tone="warning")) if unsaid else views
+    warnings = unsaid(result, result.provenance.warnings)
+    return (*views, NotesBlock(WARNINGS, warnings, tone="warning")) if warnings else views
+
+
+def unsaid(result: Result, notes: Sequence[Text]) -> tuple[Text, ...]:
+    """Those of the notes that no view of the result says."""
+    said = {note for view in result.views if isinstance(view, NotesBlock) for note in view.notes}
+    return tuple(note for note in notes if note not in said)
 
 
 def headline(result: Result, lang: Lang) -> tuple[str, str]:
@@ -99,6 +104,11 @@ def headline(result: Result, lang: Lang) -> tuple[str, str]:
     least = of.facts.get("min_cell")
     told = FEWER(lang).format(least=least) if least is not None else ""
     return f"userops {result.command.replace('-', ' ')}", terminal_safe(" · ".join(filter(None, (day, told))))
+
+
+def pairs(facts: Sequence[tuple[Text, Any, Kind]], lang: Lang) -> tuple[tuple[str, str], ...]:
+    """Labels and values as people read them."""
+    return tuple((terminal_safe(label(lang)), shown(value, kind, lang)) for label, value, kind in facts)
 
 
 def shown(value: Any, kind: Kind, lang: Lang = "en") -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from rich.cells import cell_len
 
@@ -23,7 +22,6 @@ from userops.results import (
     FunnelBlock,
     GraphBlock,
     HeatBlock,
-    Kind,
     Lang,
     NotesBlock,
     Result,
@@ -79,7 +77,7 @@ def _drawn(block: Block, lang: Lang) -> Iterator[list[str]]:
         case GraphBlock():
             yield from _graph(block, lang)
         case FactsBlock():
-            yield [_facts(block.facts, lang)]
+            yield [_facts(cells.pairs(block.facts, lang))]
         case NotesBlock():
             yield from _notes(block, lang)
 
@@ -145,7 +143,7 @@ def _cards(block: CardsBlock, lang: Lang) -> Iterator[list[str]]:
         yield [f"### {card.mark} {escaped(card.title)}"]
         yield [escaped(" · ".join(filter(None, (card.said, card.badge))))]
         if card.facts:
-            yield [" · ".join(f"{escaped(label)} **{escaped(value)}**" for label, value in card.facts)]
+            yield [_facts(card.facts)]
         if card.chart and card.chart.runs:
             yield [_picture(strip_text(card.chart, CHART_WIDTH).replace("`", "'"))]
         for section in card.sections:
@@ -191,10 +189,8 @@ def _pipe_line(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool
     return f"| {' | '.join(padded)} |"
 
 
-def _facts(facts: Sequence[tuple[Text, Any, Kind]], lang: Lang) -> str:
-    return " · ".join(
-        f"{escaped(label(lang))} **{escaped(cells.shown(value, kind, lang))}**" for label, value, kind in facts
-    )
+def _facts(pairs: Sequence[tuple[str, str]]) -> str:
+    return " · ".join(f"{escaped(label)} **{escaped(value)}**" for label, value in pairs)
 
 
 def _notes(block: NotesBlock, lang: Lang) -> Iterator[list[str]]:

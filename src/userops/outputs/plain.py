@@ -230,7 +230,7 @@ def _lines(columns: Sequence[Sequence[str]], rule_above_last: bool = False) -> I
 
 
 def _facts(facts: Sequence[tuple[Text, Any, Kind]], lang: Lang, width: int | None) -> Iterator[str]:
-    yield from _joined([" ".join(pair) for pair in cards.pairs(facts, lang)], width) if facts else [""]
+    yield from _joined([" ".join(pair) for pair in cells.pairs(facts, lang)], width) if facts else [""]
 
 
 def _notes(block: NotesBlock, lang: Lang, width: int | None) -> Iterator[str]:

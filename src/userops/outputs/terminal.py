@@ -142,7 +142,7 @@ def _drawn(block: Block, lang: Lang, room: int, limit: int | None) -> Iterator[R
 
 def _facts(facts: Sequence[tuple[Text, Any, Kind]], lang: Lang, room: int) -> Iterator[RenderableType]:
     """Tiles: each label with its number under it, as many beside each other as fit."""
-    tiles = [(terminal_safe(label(lang)), cells.shown(value, kind, lang)) for label, value, kind in facts]
+    tiles = cells.pairs(facts, lang)
     widths = [max(cell_len(label), cell_len(value)) for label, value in tiles]
     for start, stop in _runs(widths, room, gap=3):
         row = Table.grid(padding=(0, 3, 0, 0))

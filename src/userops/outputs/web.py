@@ -298,7 +298,7 @@ def _drawn(block: Block, lang: Lang, anchor: str, detail: Detail) -> str:
 
 
 def _facts(facts: Sequence[tuple[Text, Any, Kind]], lang: Lang) -> str:
-    return _pairs("facts", [(label(lang), cells.shown(value, kind, lang)) for label, value, kind in facts])
+    return _pairs("facts", cells.pairs(facts, lang))
 
 
 def _table(grid: cells.Grid, lang: Lang, anchor: str) -> str:
@@ -406,8 +406,7 @@ def _notes(block: NotesBlock, lang: Lang) -> str:
 def _made(result: Result, lang: Lang) -> str:
     """Where the numbers came from: inputs, settings in force, and the definitions that no block has said."""
     of = result.provenance
-    said = {note for block in result.views if isinstance(block, NotesBlock) for note in block.notes}
-    unsaid = tuple(text for text in of.definitions if text not in said)
+    unsaid = cells.unsaid(result, of.definitions)
     return "\n".join(part for part in (
         f'<section class="made"><h2>{_e(_MADE(lang))}</h2>',
         _inputs(of.inputs, lang) if of.inputs else "",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from userops.pages import shared
 from userops.periods import first_day
 from userops.results import Block, Column, FactsBlock, Kind, NotesBlock, TableBlock, Text
 from userops.texts import benchmarks as known_benchmarks
@@ -220,10 +221,7 @@ def views(
     missing = _missing(whole)
     if missing:
         blocks.append(NotesBlock(Text("Not in the data", "数据中没有"), missing))
-    blocks.append(NotesBlock(Text("Definitions", "口径"), definitions(story)))
-    if warnings:
-        blocks.append(NotesBlock(Text("Mind", "注意"), warnings, tone="warning"))
-    return tuple(blocks)
+    return (*blocks, *shared.ending(definitions(story), warnings))
 
 
 def _headline(whole: pl.DataFrame) -> FactsBlock:

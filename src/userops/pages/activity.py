@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from userops.results import Block, ChartBlock, Column, FactsBlock, HeatBlock, NotesBlock, Series, TableBlock, Text
+from userops.pages import shared
+from userops.results import Block, ChartBlock, Column, FactsBlock, HeatBlock, Series, TableBlock, Text
 
 if TYPE_CHECKING:
     from userops.activity import Story
@@ -36,7 +37,7 @@ def definitions(story: Story) -> tuple[Text, ...]:
             "New: active on the day they signed up, or were first seen if that was earlier.",
             "新增:在注册当日(或更早的首次出现之日)活跃的用户。",
         )
-    since, until = settings.since or "the first row", story.last_day
+    until, reported = story.last_day, shared.span(settings.since, story.last_day)
     return (
         Text(
             f"DAU: distinct users with an {acts.en.removesuffix('s')} on the day, days cut in {settings.tz}; "
@@ -59,12 +60,12 @@ def definitions(story: Story) -> tuple[Text, ...]:
             f"活跃天数:截至 {until} 的 {days} 天内每个用户活跃的天数;其均值等于这些日子的 DAU 之和除以 MAU。",
         ),
         Text(
-            f"Hours: {acts.en} (not users) by day of the week and hour in {settings.tz}, {since} to {until}.",
-            f"时段:{settings.since or '首行'} 至 {until} 按星期与小时统计的{acts.zh}数(非用户数,时区 {settings.tz})。",
+            f"Hours: {acts.en} (not users) by day of the week and hour in {settings.tz}, {reported.en}.",
+            f"时段:{reported.zh} 按星期与小时统计的{acts.zh}数(非用户数,时区 {settings.tz})。",
         ),
         Text(
-            f"Reported: the days from {since} to {until}; the window changes no number of a row.",
-            f"报告范围:{settings.since or '首行'} 至 {until};范围不改变任何一行的数值。",
+            f"Reported: the days from {reported.en}; the window changes no number of a row.",
+            f"报告范围:{reported.zh};范围不改变任何一行的数值。",
         ),
     )
 
@@ -114,17 +115,14 @@ def views(
             (Text("active days per user", "人均活跃天数"), summary["active_days_mean"], "number"),
         )
     )
-    blocks: list[Block] = [
+    return (
         facts,
         _chart(totals),
         _table(story, totals, rows),
         _histogram(story, often),
         _heat(hours, ACTS[story.acts]),
-        NotesBlock(Text("Definitions", "口径"), definitions(story)),
-    ]
-    if warnings:
-        blocks.append(NotesBlock(Text("Mind", "注意"), tuple(warnings), tone="warning"))
-    return tuple(blocks)
+        *shared.ending(definitions(story), warnings),
+    )
 
 
 def _chart(totals: pl.DataFrame) -> ChartBlock:
@@ -154,7 +152,7 @@ def _table(story: Story, totals: pl.DataFrame, rows: pl.DataFrame) -> TableBlock
     day = story.last_day
     return TableBlock(
         Text(f"By {by}, on {day}", f"按 {by} 细分({day})"),
-        (Column(by, Text(by, by)), *columns),
+        (*shared.by_columns(by), *columns),
         rows.filter(pl.col("date") == day),
     )
 

@@ -6,13 +6,13 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from userops import periods
+from userops.pages import shared
 from userops.results import (
     Block,
     Card,
     CardsBlock,
     CardSection,
     ChartBlock,
-    NotesBlock,
     Provenance,
     Series,
     StatusBlock,
@@ -88,8 +88,7 @@ def views(audit: Audit, summary: dict[str, Any], provenance: Provenance) -> tupl
         blocks.append(CardsBlock(_FIRST, tuple(_card(audit, one) for one in urgent)))
     blocks.append(StatusBlock(_ALL, _states(audit)))
     blocks += _by_day(audit)
-    blocks.append(NotesBlock(Text("Definitions", "口径"), provenance.definitions))
-    return tuple(blocks)
+    return (*blocks, *shared.ending(provenance.definitions))
 
 
 def _state(audit: Audit, scan: Scan) -> StatusRow:

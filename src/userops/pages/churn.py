@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from userops.models.repeat_buying import MODELS
-from userops.results import Block, ChartBlock, Column, FactsBlock, NotesBlock, Series, TableBlock, Text
+from userops.pages import shared
+from userops.results import Block, ChartBlock, Column, FactsBlock, Series, TableBlock, Text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -270,10 +271,7 @@ def views(
     """The page: headline, who is at risk, drivers, tenths, calibration, the ways compared, definitions, warnings."""
     blocks: list[Block] = [_facts(summary), _risks(story, risks), _drivers(story, drivers)]
     blocks += [_tenths(story, rows), *_calibration(story, rows), _judges(story)]
-    blocks.append(NotesBlock(Text("Definitions", "口径"), definitions(story)))
-    if warnings:
-        blocks.append(NotesBlock(Text("Mind", "注意"), tuple(warnings), tone="warning"))
-    return tuple(blocks)
+    return (*blocks, *shared.ending(definitions(story), warnings))
 
 
 def _facts(summary: dict[str, Any]) -> FactsBlock:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from userops.pages import shared
 from userops.results import (
     Block,
     ChartBlock,
@@ -14,7 +15,6 @@ from userops.results import (
     FactsBlock,
     FunnelBlock,
     HeatBlock,
-    NotesBlock,
     Series,
     TableBlock,
     Text,
@@ -30,8 +30,6 @@ MOST_DRAWN = 4
 """Values of ``--by`` that have a drawing each; with more of them, the grid says it better."""
 
 MOST_USERS = 20
-
-GRAIN_WORDS = {"day": Text("day", "日"), "week": Text("week", "周"), "month": Text("month", "月")}
 
 REASONS: dict[str, Text] = {
     "matched": Text("done", "完成"),
@@ -55,7 +53,13 @@ REASONS: dict[str, Text] = {
 def definitions(story: Story) -> tuple[Text, ...]:
     """The rules that made the numbers, in words."""
     rules, settings = story.rules, story.settings
-    found = [*_preset_words(story), _chain_words(story), _window_words(story), _tie_words(story), _entry_words(story)]
+    found = [
+        *shared.preset_words(settings.preset),
+        _chain_words(story),
+        _window_words(story),
+        _tie_words(story),
+        _entry_words(story),
+    ]
     if settings.exclude:
         names = ", ".join(settings.exclude)
         found.append(
@@ -103,7 +107,7 @@ def definitions(story: Story) -> tuple[Text, ...]:
             )
         )
     if settings.trend is not None:
-        grain = GRAIN_WORDS[settings.trend]
+        grain = shared.GRAINS[settings.trend]
         found.append(
             Text(
                 f"Trend: by the {grain.en} of the entry; who entered in several counts in each.",
@@ -111,22 +115,6 @@ def definitions(story: Story) -> tuple[Text, ...]:
             )
         )
     return tuple(found)
-
-
-def _preset_words(story: Story) -> list[Text]:
-    """What ``--compat`` set, and what of the product cannot be had."""
-    preset = story.settings.preset
-    if preset is None:
-        return []
-    set_ = ", ".join(f"{name} {value}" for name, value in preset.settings.items())
-    return [
-        Text(
-            f"--compat {preset.name} follows {preset.title.en}; it sets, where nothing else is given: {set_} "
-            f"({preset.source}).",
-            f"--compat {preset.name} 按{preset.title.zh}的口径,未另行指定时设定:{set_}({preset.source})。",
-        ),
-        *(Text(f"{preset.title.en}: {text.en}", f"{preset.title.zh}:{text.zh}") for text in preset.differs),
-    ]
 
 
 def _chain_words(story: Story) -> Text:
@@ -177,14 +165,13 @@ def _tie_words(story: Story) -> Text:
 
 def _entry_words(story: Story) -> Text:
     settings = story.settings
-    en = f"from {settings.since or 'the first row'} to {settings.until or 'as-of'}"
-    zh = f"{settings.since or '首行'} 至 {settings.until or '截止日'}"
+    days = shared.span(settings.since, settings.until)
     row = Text("row of any step", "任一步骤的行") if story.rules.order == "any" else Text("row of step 1", "第一步的行")
     if story.rules.entry == "first":
-        return Text(f"Entry: the first {row.en} {en}, and no other; later steps go by all rows.",
-                    f"进入:{zh} 的首个{row.zh},其余不计;后续步骤取全部数据。")  # fmt: skip
-    return Text(f"Entry: every {row.en} {en} may start a chain; later steps go by all rows.",
-                f"进入:{zh} 的每个{row.zh}均可开始一条路径;后续步骤取全部数据。")  # fmt: skip
+        return Text(f"Entry: the first {row.en} from {days.en}, and no other; later steps go by all rows.",
+                    f"进入:{days.zh} 的首个{row.zh},其余不计;后续步骤取全部数据。")  # fmt: skip
+    return Text(f"Entry: every {row.en} from {days.en} may start a chain; later steps go by all rows.",
+                f"进入:{days.zh} 的每个{row.zh}均可开始一条路径;后续步骤取全部数据。")  # fmt: skip
 
 
 def _count_words(story: Story) -> Text:
@@ -248,10 +235,7 @@ def views(
         blocks.append(_times(story, extras["time_to_convert"]))
     if "trend" in extras and extras["trend"].height > 1:
         blocks.append(_trend(extras["trend"]))
-    blocks.append(NotesBlock(Text("Definitions", "口径"), definitions(story)))
-    if warnings:
-        blocks.append(NotesBlock(Text("Mind", "注意"), warnings, tone="warning"))
-    return tuple(blocks)
+    return (*blocks, *shared.ending(definitions(story), warnings))
 
 
 def _facts(story: Story, summary: Mapping[str, Any]) -> FactsBlock:
@@ -397,7 +381,7 @@ def people(story: Story, rows: pl.DataFrame, summary: Mapping[str, Any]) -> tupl
         name = story.names[stop - 1]
         title = Text(f"Who stopped at step {stop}, {name}", f"止步于第 {stop} 步({name})的用户")
     table = TableBlock(title, columns, rows)
-    return (_facts(story, summary), table, NotesBlock(Text("Definitions", "口径"), definitions(story)))
+    return (_facts(story, summary), table, *shared.ending(definitions(story)))
 
 
 def explained(story: Story, user: str, rows: pl.DataFrame) -> tuple[Block, ...]:
@@ -425,4 +409,4 @@ def explained(story: Story, user: str, rows: pl.DataFrame) -> tuple[Block, ...]:
         shown,
         (*columns, Column("why_zh", why)),
     )
-    return (table, NotesBlock(Text("Definitions", "口径"), definitions(story)))
+    return (table, *shared.ending(definitions(story)))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from userops.results import Block, ChartBlock, Column, FactsBlock, NotesBlock, Series, TableBlock, Text
+from userops.pages import shared
+from userops.results import Block, ChartBlock, Column, FactsBlock, Series, TableBlock, Text
 
 if TYPE_CHECKING:
     from userops.growth import Story
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 LAST_PERIODS = 14
 """Periods in the table; the chart and the rows have all of them."""
 
-PERIODS: dict[str, Text] = {"day": Text("day", "日"), "week": Text("week", "周"), "month": Text("month", "月")}
 NEW, RETAINED = Text("New", "新增"), Text("Retained", "留存")
 RESURRECTED, CHURNED = Text("Resurrected", "回流"), Text("Churned", "流失")
 
@@ -22,7 +22,7 @@ RESURRECTED, CHURNED = Text("Resurrected", "回流"), Text("Churned", "流失")
 def definitions(story: Story) -> tuple[Text, ...]:
     """The rules that made the numbers, in words."""
     settings, found = story.settings, story.found
-    period = PERIODS[found.grain]
+    period = shared.GRAINS[found.grain]
     weeks = (" (from Sunday)", "(周日起)") if found.week_start == "sunday" else (" (from Monday)", "(周一起)")
     start = weeks if found.grain == "week" else ("", "")
     act = Text("event", "事件") if "events" in found.totals else Text("order", "订单")
@@ -36,11 +36,11 @@ def definitions(story: Story) -> tuple[Text, ...]:
             f"earlier {period.en} and active only now: resurrected, also in the first {period.en} of the data.",
             f"新增:在注册所在{period.zh}(或更早的首次出现)活跃;注册后较晚才首次活跃者计为回流,首个周期亦然。",
         )
+    days = shared.span(settings.since, settings.until or found.as_of)
     window = Text(
-        f"Reported: every {period.en} that overlaps {settings.since or 'the first row'} to "
-        f"{settings.until or found.as_of}, each counted in full; the window changes no number of a row.",
-        f"报告范围:与 {settings.since or '首行'} 至 {settings.until or found.as_of} 有重叠的每{period.zh},"
-        "整期计数;范围不改变任何一行的数值。",
+        f"Reported: every {period.en} that overlaps {days.en}, each counted in full; "
+        "the window changes no number of a row.",
+        f"报告范围:与 {days.zh} 有重叠的每{period.zh},整期计数;范围不改变任何一行的数值。",
     )
     return (
         Text(
@@ -108,7 +108,7 @@ def views(
     story: Story, totals: pl.DataFrame, rows: pl.DataFrame, summary: dict[str, Any], warnings: list[Text]
 ) -> tuple[Block, ...]:
     """The page: headline, the stacked chart, the table, definitions, warnings."""
-    period = PERIODS[story.found.grain]
+    period = shared.GRAINS[story.found.grain]
     facts = FactsBlock(
         (
             (Text("users", "用户"), summary["users"], "count"),
@@ -122,11 +122,8 @@ def views(
             (Text("mean quick ratio", "平均速动比"), summary["mean_quick_ratio"], "number"),
         )
     )
-    blocks: list[Block] = [facts, _chart(totals, period), _table(story, totals, rows, period)]
-    blocks.append(NotesBlock(Text("Definitions", "口径"), definitions(story)))
-    if warnings:
-        blocks.append(NotesBlock(Text("Mind", "注意"), tuple(warnings), tone="warning"))
-    return tuple(blocks)
+    blocks = facts, _chart(totals, period), _table(story, totals, rows, period)
+    return (*blocks, *shared.ending(definitions(story), warnings))
 
 
 def _chart(totals: pl.DataFrame, period: Text) -> ChartBlock:
@@ -164,6 +161,6 @@ def _table(story: Story, totals: pl.DataFrame, rows: pl.DataFrame, period: Text)
     day = max(totals.filter("complete")["period_start"], default=max(totals["period_start"], default=None))
     return TableBlock(
         Text(f"By {by}, {period.en} of {day or '–'}", f"按 {by} 细分({day or '–'} 起的{period.zh})"),
-        (Column(by, Text(by, by)), *columns),
+        (*shared.by_columns(by), *columns),
         rows.filter(pl.col("period_start") == day),
     )

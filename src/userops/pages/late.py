@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from userops.results import Block, ChartBlock, Column, FactsBlock, NotesBlock, Provenance, Series, TableBlock, Text
+from userops.pages import shared
+from userops.results import Block, ChartBlock, Column, FactsBlock, Provenance, Series, TableBlock, Text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -93,13 +94,6 @@ def views(rows: pl.DataFrame, summary: dict[str, Any], provenance: Provenance) -
         ),
         unfinished=unfinished,
     )
-    blocks: list[Block] = [facts]
-    if rows.height > 1:
-        blocks.append(chart)
-    blocks += [
-        TableBlock(Text("Late rows by period", "各周期迟到行"), COLUMNS, rows),
-        NotesBlock(Text("Definitions", "口径"), provenance.definitions),
-    ]
-    if provenance.warnings:
-        blocks.append(NotesBlock(Text("Mind", "注意"), provenance.warnings, tone="warning"))
-    return tuple(blocks)
+    table = TableBlock(Text("Late rows by period", "各周期迟到行"), COLUMNS, rows)
+    course = [chart] if rows.height > 1 else []
+    return (facts, *course, table, *shared.ending(provenance.definitions, provenance.warnings))

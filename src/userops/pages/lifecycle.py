@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from userops.account import money_text
+from userops.pages import shared
 from userops.results import Block, Column, FactsBlock, HeatBlock, NotesBlock, TableBlock, Text
 from userops.texts.stages import STAGES
 
@@ -130,22 +130,18 @@ def warnings(story: Story) -> list[Text]:
     return found
 
 
-def _reconciliation(story: Story) -> Text:
-    """The line that shows that no money is missing between the file and the stages."""
+def _reconciliation(story: Story) -> NotesBlock:
+    """From the stages to the file."""
     staged, books = story.staged, story.books
-    parts = [(int(staged.users["revenue"].sum()), "stages", "各阶段合计")]
-    if staged.refund_only.height:
-        n = staged.refund_only.height
-        parts.append((int(staged.refund_only["revenue"].sum()), f"{n:,} refund-only users", f"仅退款用户 {n:,} 人"))
+    amounts = [shared.amount("stages", "各阶段合计", int(staged.users["revenue"].sum()))]
+    if n := staged.refund_only.height:
+        refunds = int(staged.refund_only["revenue"].sum())
+        amounts.append(shared.amount(f"{n:,} refund-only users", f"仅退款用户 {n:,} 人", refunds))
     if staged.not_reported.height:
-        parts.append((int(staged.not_reported["revenue"].sum()), "users not reported", "未列出的用户"))
+        amounts.append(shared.amount("users not reported", "未列出的用户", int(staged.not_reported["revenue"].sum())))
     if not books.rejected.is_empty():
-        parts.append((books.rejected_total, "rejected rows", "剔除行"))
-    total = money_text(books.file_total)
-    return Text(
-        " + ".join(f"{en} {money_text(steps)}" for steps, en, _ in parts) + f" = the file's total {total}.",
-        " + ".join(f"{zh} {money_text(steps)}" for steps, _, zh in parts) + f" = 文件合计 {total}。",
-    )
+        amounts.append(shared.amount("rejected rows", "剔除行", books.rejected_total))
+    return shared.reconciliation(amounts, books.file_total)
 
 
 def users(rows: pl.DataFrame) -> TableBlock:
@@ -174,7 +170,7 @@ def views(
 ) -> tuple[Block, ...]:
     """The page: headline, stages, who moved, thresholds, reconciliation, definitions, warnings."""
     settings = story.settings
-    by = (Column(settings.by, Text(settings.by, settings.by)),) if settings.by else ()
+    by = shared.by_columns(settings.by)
     columns = (
         Column("users", Text("Users", "用户数"), "count"),
         Column("users_share", Text("Share", "占比"), "share", bar=True),
@@ -193,11 +189,8 @@ def views(
     blocks.append(NotesBlock(Text("Thresholds", "阈值"), thresholds(story)))
     blocks.append(NotesBlock(Text("Stages", "阶段"), STAGES_IN_WORDS))
     if story.has_money:
-        blocks.append(NotesBlock(Text("Reconciliation", "对账"), (_reconciliation(story),)))
-    blocks.append(NotesBlock(Text("Definitions", "口径"), definitions(story)))
-    if warnings:
-        blocks.append(NotesBlock(Text("Mind", "注意"), tuple(warnings), tone="warning"))
-    return tuple(blocks)
+        blocks.append(_reconciliation(story))
+    return (*blocks, *shared.ending(definitions(story), warnings))
 
 
 def _facts(story: Story, summary: dict[str, Any]) -> FactsBlock:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from userops.account import money_text
 from userops.models.repeat_buying import MODELS
+from userops.pages import shared
 from userops.results import Block, ChartBlock, Column, FactsBlock, HeatBlock, NotesBlock, Series, TableBlock, Text
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from userops.lifetime_value.backtest import Came, Choice
+    from userops.lifetime_value.fitting import SavedModel
     from userops.ltv import Story
-    from userops.ltv_backtest import Came, Choice
-    from userops.ltv_models import SavedModel
 
 FEW = 100
 """Fewer repeat customers than this say little."""
@@ -325,11 +325,8 @@ def views(
         title = Text("What customers cost and bring, months with costs", "获客成本与回报(有费用的月份)")
         blocks.append(TableBlock(title, (*_by(story), *ACQUISITION_COLUMNS), cost))
     if story.found.has_money:
-        blocks.append(NotesBlock(Text("Reconciliation", "对账"), (_reconciliation(story),)))
-    blocks.append(NotesBlock(Text("Definitions", "口径"), definitions(story)))
-    if warnings:
-        blocks.append(NotesBlock(Text("Mind", "注意"), tuple(warnings), tone="warning"))
-    return tuple(blocks)
+        blocks.append(_reconciliation(story))
+    return (*blocks, *shared.ending(definitions(story), warnings))
 
 
 def _facts(story: Story, summary: dict[str, Any]) -> FactsBlock:
@@ -352,23 +349,25 @@ def _facts(story: Story, summary: dict[str, Any]) -> FactsBlock:
     return FactsBlock(tuple(facts))
 
 
-def _reconciliation(story: Story) -> Text:
-    """The line that shows that no money is missing between the file and what customers spent."""
-    found, show = story.found, money_text
+def _reconciliation(story: Story) -> NotesBlock:
+    """From what customers spent to the file."""
+    books, found = story.found.books, story.found
     customers, refunds = int(found.users["spent"].sum()), int(found.refund_only["spent"].sum())
-    rejected, total = found.books.rejected_total, found.books.file_total
-    outside = total - rejected - customers - refunds
-    en, zh = f"customers {show(customers)}", f"客户 {show(customers)}"
-    parts = (("refund-only customers", "仅退款客户", refunds), ("outside the window", "窗口外", outside))
-    for name, name_zh, steps in (*parts, ("rejected rows", "剔除行", rejected)):
-        if steps:
-            en, zh = f"{en} + {name} {show(steps)}", f"{zh} + {name_zh} {show(steps)}"
-    return Text(f"{en} = the file's total {show(total)}.", f"{zh} = 文件合计 {show(total)}。")
+    outside = books.file_total - books.rejected_total - customers - refunds
+    others = [
+        shared.amount(en, zh, steps)
+        for en, zh, steps in (
+            ("refund-only customers", "仅退款客户", refunds),
+            ("outside the window", "窗口外", outside),
+            ("rejected rows", "剔除行", books.rejected_total),
+        )
+        if steps
+    ]
+    return shared.reconciliation([shared.amount("customers", "客户", customers), *others], books.file_total)
 
 
 def _by(story: Story) -> tuple[Column, ...]:
-    by = story.settings.by
-    return (Column(by, Text(by, by)),) if by else ()
+    return shared.by_columns(story.settings.by)
 
 
 def _tiers(story: Story, rows: pl.DataFrame) -> TableBlock:

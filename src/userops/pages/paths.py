@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from userops import flowchart, stats
-from userops.results import Block, Column, Edge, FactsBlock, GraphBlock, HeatBlock, Node, NotesBlock, TableBlock, Text
+from userops.pages import shared
+from userops.results import Block, Column, Edge, FactsBlock, GraphBlock, HeatBlock, Node, TableBlock, Text
 
 if TYPE_CHECKING:
     from userops.paths import Story
@@ -94,11 +95,11 @@ def _window_words(story: Story) -> tuple[Text, ...]:
     settings = story.settings
     if not settings.since and not settings.until:
         return ()
-    since, until = settings.since or "the first row", settings.until or "as-of"
+    days = shared.span(settings.since, settings.until)
     return (
         Text(
-            f"Reported: sessions that begin from {since} to {until}, whole.",
-            f"报告范围:{settings.since or '首行'} 至 {settings.until or '截止日'} 开始的会话(整个会话)。",
+            f"Reported: sessions that begin from {days.en}, whole.",
+            f"报告范围:{days.zh} 开始的会话(整个会话)。",
         ),
     )
 
@@ -128,10 +129,7 @@ def views(
         blocks += _compared(tables)
         blocks += [_top(story, tables["top_paths"])]
         blocks += steps if story.settings.show == "transitions" else []
-    blocks.append(NotesBlock(Text("Definitions", "口径"), definitions(story)))
-    if warnings:
-        blocks.append(NotesBlock(Text("Mind", "注意"), warnings, tone="warning"))
-    return tuple(blocks)
+    return (*blocks, *shared.ending(definitions(story), warnings))
 
 
 def _facts(summary: dict[str, Any]) -> FactsBlock:
@@ -146,7 +144,7 @@ def _facts(summary: dict[str, Any]) -> FactsBlock:
 
 
 def _by(story: Story) -> tuple[Column, ...]:
-    return tuple(Column(name, Text(name, name)) for name in story.by)
+    return shared.by_columns(*story.by)
 
 
 def _transitions(story: Story, tables: dict[str, pl.DataFrame]) -> TableBlock:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from userops import periods, stats
+from userops.pages import shared
 from userops.periods import GRAINS
-from userops.results import Block, ChartBlock, FactsBlock, HeatBlock, NotesBlock, Series, Text
+from userops.results import Block, ChartBlock, FactsBlock, HeatBlock, Series, Text
 
 if TYPE_CHECKING:
     from userops.periods import Grain
@@ -20,7 +21,6 @@ MOST_COHORTS = 40
 MOST_COLUMNS = 14
 MOST_LINES = 6
 
-GRAIN_WORDS: dict[str, Text] = {"day": Text("day", "日"), "week": Text("week", "周"), "month": Text("month", "月")}
 LETTER: dict[str, str] = {"day": "D", "week": "W", "month": "M"}
 HEADLINE: dict[str, tuple[int, ...]] = {"day": (1, 7, 30), "week": (1, 4, 12), "month": (1, 3, 6)}
 
@@ -32,7 +32,7 @@ def definitions(story: Story) -> tuple[Text, ...]:
     """The rules that made the numbers, in words."""
     rules, settings = story.rules, story.settings
     return (
-        *_preset_words(story),
+        *shared.preset_words(story.settings.preset),
         _cohort_words(story),
         _clock_words(story),
         _return_words(story),
@@ -67,22 +67,6 @@ def _n(story: Story) -> str:
     return {"day": "day N", "week": "week N", "month": "month N"}[story.rules.period]
 
 
-def _preset_words(story: Story) -> tuple[Text, ...]:
-    """What ``--compat`` set, and what of the product cannot be had."""
-    preset = story.settings.preset
-    if preset is None:
-        return ()
-    set_ = ", ".join(f"{name.replace('_', '-')} {value}" for name, value in preset.settings.items())
-    return (
-        Text(
-            f"--compat {preset.name} follows {preset.title.en}; it sets, where nothing else is given: {set_} "
-            f"({preset.source}).",
-            f"--compat {preset.name} 按{preset.title.zh}的口径,未另行指定时设定:{set_}({preset.source})。",
-        ),
-        *(Text(f"{preset.title.en}: {text.en}", f"{preset.title.zh}:{text.zh}") for text in preset.differs),
-    )
-
-
 def _act(story: Story) -> Text:
     """What users do in this table."""
     return Text("order", "订单") if story.counted.books.table.time == "ordered_at" else Text("event", "行为")
@@ -102,7 +86,7 @@ def _cohort_words(story: Story) -> Text:
             f"Cohorts: users by {rules.cohort_column}, from {start}.",
             f"群组:按 {rules.cohort_column} 划分,起点为{start_zh}。",
         )
-    grain = GRAIN_WORDS[str(rules.cohort_grain)]
+    grain = shared.GRAINS[str(rules.cohort_grain)]
     if rules.cohort == "recurring":
         return Text(
             f"Cohorts: one membership for every {grain.en} with {what}; one user may be in many.",
@@ -127,7 +111,7 @@ def _clock_words(story: Story) -> Text:
     week_zh = {"monday": ",周一起始", "sunday": ",周日起始"}[rules.week_start] if rules.period == "week" else ""
     return Text(
         f"Clock: calendar {rules.period}s in {tz}{week}.",
-        f"时钟:自然{GRAIN_WORDS[rules.period].zh},时区 {tz}{week_zh}。",
+        f"时钟:自然{shared.GRAINS[rules.period].zh},时区 {tz}{week_zh}。",
     )
 
 
@@ -160,11 +144,11 @@ def _window_words(story: Story) -> tuple[Text, ...]:
     settings = story.settings
     if not settings.since and not settings.until:
         return ()
-    since, until = settings.since or "the first row", settings.until or "as-of"
+    days = shared.span(settings.since, settings.until)
     return (
         Text(
-            f"Reported: cohorts from {since} to {until}, whole; starts and returns go by all rows.",
-            f"报告范围:{settings.since or '首行'} 至 {settings.until or '截止日'} 的群组(整组);起点与留存取全部数据。",
+            f"Reported: cohorts from {days.en}, whole; starts and returns go by all rows.",
+            f"报告范围:{days.zh} 的群组(整组);起点与留存取全部数据。",
         ),
     )
 
@@ -208,10 +192,7 @@ def views(
     if not cells.is_empty():
         blocks += [_by_heat(story, cells, average) if story.settings.by else _triangle(story, cells, average)]
         blocks += _curve(story, cells, average)
-    blocks.append(NotesBlock(Text("Definitions", "口径"), definitions(story)))
-    if warnings:
-        blocks.append(NotesBlock(Text("Mind", "注意"), warnings, tone="warning"))
-    return tuple(blocks)
+    return (*blocks, *shared.ending(definitions(story), warnings))
 
 
 def _name(story: Story, period: object) -> str:
@@ -249,7 +230,7 @@ def _triangle(story: Story, cells: pl.DataFrame, average: pl.DataFrame) -> HeatB
         if shown["cohort"].n_unique() > MOST_COHORTS:
             shown, grain = _regrouped(story, cells, longer), longer
     if grain != story.rules.cohort_grain:
-        word = GRAIN_WORDS[str(grain)]
+        word = shared.GRAINS[str(grain)]
         title = Text(f"{title.en}, cohorts put together by {word.en}", f"{title.zh}(群组按{word.zh}合并)")
     columns = _columns(story)
     labels = shown.select("cohort", "cohort_users").unique().sort("cohort", nulls_last=True)
@@ -262,8 +243,8 @@ def _triangle(story: Story, cells: pl.DataFrame, average: pl.DataFrame) -> HeatB
     return HeatBlock(
         title,
         Text("Cohort", "群组"),
-        Text(GRAIN_WORDS[story.rules.period].en.capitalize(), GRAIN_WORDS[story.rules.period].zh),
-        (*(Text(str(n), str(n)) if n is not None else Text("(none)", "(无)") for n in names), Text("average", "平均")),
+        Text(shared.GRAINS[story.rules.period].en.capitalize(), shared.GRAINS[story.rules.period].zh),
+        (*map(shared.value, names), Text("average", "平均")),
         tuple(Text(_name(story, story.buckets[c].label), _name(story, story.buckets[c].label)) for c in columns),
         (*values, tuple(mean)),
         kind="share",
@@ -340,8 +321,8 @@ def _by_heat(story: Story, cells: pl.DataFrame, average: pl.DataFrame) -> HeatBl
     return HeatBlock(
         Text(f"{title.en} by {by}, all cohorts together", f"{title.zh},按 {by},群组合并"),
         Text(by, by),
-        Text(GRAIN_WORDS[story.rules.period].en.capitalize(), GRAIN_WORDS[story.rules.period].zh),
-        tuple(Text(str(name), str(name)) if name is not None else Text("(none)", "(无)") for name in names),
+        Text(shared.GRAINS[story.rules.period].en.capitalize(), shared.GRAINS[story.rules.period].zh),
+        tuple(map(shared.value, names)),
         tuple(Text(_name(story, story.buckets[c].label), _name(story, story.buckets[c].label)) for c in columns),
         tuple(tuple(rates[row * width + c] for c in columns) for row in range(len(names))),
         kind="share",
@@ -365,9 +346,7 @@ def _curve(story: Story, cells: pl.DataFrame, average: pl.DataFrame) -> list[Blo
         groups = groups.sort(by, nulls_last=True).with_row_index("place")
         order = groups.sort("cohort_users", "place", descending=[True, False])["place"].to_list()[:MOST_LINES]
         values = groups[by].to_list()
-        names = [
-            Text(str(values[p]), str(values[p])) if values[p] is not None else Text("(none)", "(无)") for p in order
-        ]
+        names = [shared.value(values[place]) for place in order]
     series = tuple(
         Series(name, tuple(rates[place * width + begin : (place + 1) * width]))
         for name, place in zip(names, order, strict=True)

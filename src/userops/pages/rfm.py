@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from userops.account import money_text
+from userops.pages import shared
 from userops.results import Block, Column, FactsBlock, HeatBlock, NotesBlock, TableBlock, Text
 
 if TYPE_CHECKING:
@@ -23,11 +24,11 @@ NAMES: dict[str, Text] = {
 def definitions(story: Story) -> tuple[Text, ...]:
     """The rules that made the numbers, in words."""
     settings, scored, as_of = story.settings, story.scored, story.as_of
+    days = shared.span(settings.since, settings.until or as_of)
     window = [
         Text(
-            f"Orders and money from {settings.since or 'the first row'} to {settings.until or as_of}; "
-            "customers without an order in that window are not tiered.",
-            f"订单与金额取 {settings.since or '首行'} 至 {settings.until or as_of};窗口内无订单的客户不分层。",
+            f"Orders and money from {days.en}; customers without an order in that window are not tiered.",
+            f"订单与金额取 {days.zh};窗口内无订单的客户不分层。",
         )
     ]
     how_cut = Text(
@@ -116,28 +117,21 @@ def warnings(scored: Scored, settings: Settings) -> list[Text]:
     return found
 
 
-def _reconciliation(story: Story) -> Text:
-    """The line that shows that no money is missing between the file and the tiers."""
-    show = money_text
-    tiered = int(story.scored.cells["revenue"].sum())
-    refunds, rejected = int(story.scored.refund_only["monetary"].sum()), story.books.rejected_total
-    outside = story.books.file_total - rejected - tiered - refunds
-    en, zh = [f"tiers {show(tiered)}"], [f"各层合计 {show(tiered)}"]
-    if story.scored.refund_only.height:
-        en.append(f"{story.scored.refund_only.height:,} refund-only customers {show(refunds)}")
-        zh.append(f"仅退款客户 {story.scored.refund_only.height:,} 人 {show(refunds)}")
+def _reconciliation(story: Story) -> NotesBlock:
+    """From the tiers over all known customers to the file."""
+    scored, books = story.scored, story.books
+    tiered, refunds = int(scored.cells["revenue"].sum()), int(scored.refund_only["monetary"].sum())
+    outside = books.file_total - books.rejected_total - tiered - refunds
+    amounts = [shared.amount("tiers", "各层合计", tiered)]
+    if n := scored.refund_only.height:
+        amounts.append(shared.amount(f"{n:,} refund-only customers", f"仅退款客户 {n:,} 人", refunds))
     if outside:
-        en.append(f"outside the window {show(outside)}")
-        zh.append(f"窗口外 {show(outside)}")
-    if en[1:]:
-        en.append(f"= known customers {show(tiered + refunds + outside)}")
-        zh.append(f"= 已知客户 {show(tiered + refunds + outside)}")
-    if not story.books.rejected.is_empty():
-        en.append(f"rejected rows {show(rejected)}")
-        zh.append(f"剔除行 {show(rejected)}")
-    total = story.books.file_total
-    joined, joined_zh = " + ".join(en).replace("+ =", "="), " + ".join(zh).replace("+ =", "=")
-    return Text(f"{joined} = the file's total {show(total)}.", f"{joined_zh} = 文件合计 {show(total)}。")
+        amounts.append(shared.amount("outside the window", "窗口外", outside))
+    if amounts[1:]:
+        amounts = [shared.added(amounts, shared.amount("known customers", "已知客户", tiered + refunds + outside))]
+    if not books.rejected.is_empty():
+        amounts.append(shared.amount("rejected rows", "剔除行", books.rejected_total))
+    return shared.reconciliation(amounts, books.file_total)
 
 
 def _cut_words(story: Story) -> tuple[Text, ...]:
@@ -189,7 +183,7 @@ def views(
 ) -> tuple[Block, ...]:
     """The page: headline, tiers, heat, who moved, cuts, reconciliation, definitions, warnings."""
     settings = story.settings
-    by = (Column(settings.by, Text(settings.by, settings.by)),) if settings.by else ()
+    by = shared.by_columns(settings.by)
     tier_table = TableBlock(
         Text(f"RFM tiers as of {story.as_of}", f"RFM 分层(截至 {story.as_of})"),
         (*by, SEGMENT, *TIER_COLUMNS),
@@ -209,14 +203,8 @@ def views(
     blocks: list[Block] = [facts, tier_table, _heat(extras["grid"], settings.bins)]
     if "migration" in extras:
         blocks.append(_migration_heat(extras["migration"], story.scored.segments))
-    blocks += [
-        NotesBlock(Text("Cuts", "切点"), _cut_words(story)),
-        NotesBlock(Text("Reconciliation", "对账"), (_reconciliation(story),)),
-        NotesBlock(Text("Definitions", "口径"), definitions(story)),
-    ]
-    if warnings:
-        blocks.append(NotesBlock(Text("Mind", "注意"), tuple(warnings), tone="warning"))
-    return tuple(blocks)
+    blocks += [NotesBlock(Text("Cuts", "切点"), _cut_words(story)), _reconciliation(story)]
+    return (*blocks, *shared.ending(definitions(story), warnings))
 
 
 def _heat(grid: pl.DataFrame, bins: int) -> HeatBlock:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from userops.results import Block, ChartBlock, Column, FactsBlock, NotesBlock, Series, TableBlock, Text
+from userops.pages import shared
+from userops.results import Block, ChartBlock, Column, FactsBlock, Series, TableBlock, Text
 
 if TYPE_CHECKING:
     from userops.survival import Group, Story
@@ -18,15 +19,11 @@ MOST_ROWS = 25
 MOST_LINES = 6
 """Groups in the chart, the largest ones."""
 
-_UNITS: dict[str | None, Text] = {
-    "day": Text("day", "日"), "week": Text("week", "周"), "month": Text("month", "月"), None: Text("period", "期"),
-}  # fmt: skip
-
 
 def definitions(story: Story, horizon: int) -> tuple[Text, ...]:
     """The rules that made the numbers, in words."""
-    settings, found = story.settings, story.found
-    unit, share = _UNITS[found.grain], f"{100 * settings.confidence:g}"
+    settings = story.settings
+    unit, share = _unit(story), f"{100 * settings.confidence:g}"
     return (
         *_shape_words(story, unit),
         Text(
@@ -61,6 +58,11 @@ def definitions(story: Story, horizon: int) -> tuple[Text, ...]:
     )
 
 
+def _unit(story: Story) -> Text:
+    """What one period is called; counts do not say."""
+    return shared.GRAINS[story.found.grain] if story.found.grain else Text("period", "期")
+
+
 def _shape_words(story: Story, unit: Text) -> tuple[Text, ...]:
     """What a period is, and who has left when."""
     found, settings = story.found, story.settings
@@ -86,7 +88,7 @@ def _shape_words(story: Story, unit: Text) -> tuple[Text, ...]:
         "month": ("to the same day of the next month", "至次月同日"),
     }
     long = spans[str(found.grain)]
-    starts = (settings.since or "the first row", settings.until or found.as_of)
+    starts = shared.span(settings.since, settings.until or found.as_of)
     return (
         Text(
             f"Period: {long[0]}, from each subscription's own start; each subscription counts for itself. It counts once "
@@ -96,8 +98,8 @@ def _shape_words(story: Story, unit: Text) -> tuple[Text, ...]:
             "已结束的期才计入,留下与离开者同等对待;晚于该日的结束视为仍在册。",
         ),
         Text(
-            f"Reported: subscriptions that start from {starts[0]} to {starts[1]}.",
-            f"报告范围:{settings.since or '首行'} 至 {starts[1]} 开始的订阅。",
+            f"Reported: subscriptions that start from {starts.en}.",
+            f"报告范围:{starts.zh} 开始的订阅。",
         ),
     )
 
@@ -142,16 +144,13 @@ def views(
     story: Story, rows: pl.DataFrame, summary: dict[str, Any], groups: pl.DataFrame, warnings: list[Text]
 ) -> tuple[Block, ...]:
     """The page: headline, the curve, the groups, the table, definitions, warnings."""
-    blocks: list[Block] = [_facts(story, summary), _chart(story, rows, groups)]
-    blocks.append(_groups(story, groups) if story.settings.by else _table(story, rows))
-    blocks.append(NotesBlock(Text("Definitions", "口径"), definitions(story, summary["horizon"])))
-    if warnings:
-        blocks.append(NotesBlock(Text("Mind", "注意"), tuple(warnings), tone="warning"))
-    return tuple(blocks)
+    table = _groups(story, groups) if story.settings.by else _table(story, rows)
+    ending = shared.ending(definitions(story, summary["horizon"]), warnings)
+    return (_facts(story, summary), _chart(story, rows, groups), table, *ending)
 
 
 def _facts(story: Story, summary: dict[str, Any]) -> FactsBlock:
-    unit = _UNITS[story.found.grain]
+    unit = _unit(story)
     horizon = summary["horizon"]
     facts: list[tuple[Text, Any, Any]] = [
         (Text("users", "用户"), summary["users"], "count"),
@@ -180,7 +179,7 @@ def _p(value: float | None) -> str | None:
 
 def _chart(story: Story, rows: pl.DataFrame, groups: pl.DataFrame) -> ChartBlock:
     """As seen and as projected; with groups one line each, as seen."""
-    unit, by = _UNITS[story.found.grain], story.settings.by
+    unit, by = _unit(story), story.settings.by
     title = Text(f"Still there after so many {unit.en}s", f"{unit.zh}数与存续率")
     if by is None:
         labels = tuple(str(period) for period in rows["period"])
@@ -194,15 +193,14 @@ def _chart(story: Story, rows: pl.DataFrame, groups: pl.DataFrame) -> ChartBlock
     lines = []
     for value in largest.sort("index")[by]:
         line = rows.filter(pl.col(by).eq_missing(pl.lit(value)))["survival"].drop_nulls()
-        label = Text("(none)", "(无)") if value is None else Text(str(value), str(value))
-        lines.append(Series(label, tuple(line)))
+        lines.append(Series(shared.value(value), tuple(line)))
     longest = max(len(line.values) for line in lines)
     padded = tuple(Series(line.label, line.values + (None,) * (longest - len(line.values))) for line in lines)
     return ChartBlock(title, tuple(map(str, range(longest))), padded, kind="share")
 
 
 def _table(story: Story, rows: pl.DataFrame) -> TableBlock:
-    unit = _UNITS[story.found.grain]
+    unit = _unit(story)
     every = -(-rows.height // MOST_ROWS)
     title = Text(f"By {unit.en}", f"按{unit.zh}")
     if every > 1:
@@ -222,7 +220,7 @@ def _table(story: Story, rows: pl.DataFrame) -> TableBlock:
 def _groups(story: Story, groups: pl.DataFrame) -> TableBlock:
     by = str(story.settings.by)
     columns = (
-        Column(by, Text(by, by)),
+        *shared.by_columns(by),
         Column("subscriptions", Text("Subscriptions", "订阅"), "count"),
         Column("churned", Text("Left", "流失"), "count"),
         Column("median_lifetime", Text("Median lifetime", "寿命中位数"), "count"),

@@ -13,8 +13,8 @@ from typing import Any, Literal, NamedTuple
 import polars as pl
 
 from userops import money, stats
-from userops.ltv_customers import Counted, at_end_of
-from userops.ltv_models import Groups, SavedModel, Spend, fitted, spending
+from userops.lifetime_value.customers import Counted, at_end_of
+from userops.lifetime_value.fitting import Groups, SavedModel, Spend, fitted, spending
 from userops.models import customer_value
 from userops.models.customer_value import Score
 from userops.models.likelihood import Fit

@@ -11,7 +11,7 @@ import polars as pl
 
 from userops import money, stats
 from userops.errors import InputError
-from userops.ltv_customers import Unit
+from userops.lifetime_value.customers import Unit
 from userops.models import customer_value
 from userops.models.customer_value import Spent
 from userops.models.gamma_gamma import GammaGamma, Spending

@@ -20,7 +20,7 @@ from userops.models.repeat_buying import MODELS
 from userops.periods import WeekStart, epoch_day
 
 if TYPE_CHECKING:
-    from userops.ltv_models import SavedModel
+    from userops.lifetime_value.fitting import SavedModel
 
 Unit = Literal["day", "week"]
 DAYS: dict[Unit, int] = {"day": 1, "week": 7}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from userops import money, stats
-from userops.ltv_customers import Counted, Settings
+from userops.lifetime_value.customers import Counted, Settings
 
 CHANNEL = "channel"
 """Costs are told by channel: of the values of any other column nobody knows what they cost."""
