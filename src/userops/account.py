@@ -34,8 +34,8 @@ _REASONS, _NO_TIME = 256, -(1 << 31)
 class Account:
     """Rows by source, reason and hour, ready to be asked.
 
-    ``rows``: ``source, reject, currency, hour, n, twice, amount, first, last``; ``hour`` counts from 1970-01-01 and is
-    null for rows that do not count or have no time.
+    ``rows``: ``source, reject, currency, hour, n, acts, twice, amount, first, last``; ``hour`` counts from 1970-01-01
+    and is null for rows that do not count or have no time. ``acts``: how many of the ``n`` rows are no refunds.
     """
 
     rows: pl.DataFrame
@@ -55,6 +55,13 @@ class Account:
     def rows_used(self) -> int:
         """How many rows count."""
         return int(self.used["n"].sum())
+
+    @property
+    def acts_by_hour(self) -> pl.DataFrame | None:
+        """What users did in each hour with rows that count, events or orders: ``hour, acts``; None where rows are lines."""
+        if isinstance(self.table, frames.Orders) and self.table.grain == "line":
+            return None
+        return self.used.group_by("hour").agg(pl.col("acts").sum())
 
     @property
     def file_total(self) -> int:
@@ -170,6 +177,7 @@ def reduce(table: frames.Table) -> partition.Reduce:
     source = pl.col("source") if len(table.sources) > 1 else pl.lit(0, dtype=pl.UInt16)
     currency = pl.col("currency").cast(pl.String) if table.has_currency else pl.lit(None, dtype=pl.String)
     amount = pl.col("amount").sum() if table.has_amount else pl.lit(0, dtype=pl.Int64)
+    refunds = (pl.col("amount") < 0).sum() if table.has_amount else 0
     at, zone, reject = pl.col(table.time), table.wall_zone, pl.col("reject")
     twice = periods.was_twice(at, zone).sum().cast(pl.Int64) if zone else pl.lit(0, dtype=pl.Int64)
     hour = (at.to_physical() // HOUR).fill_null(_NO_TIME)
@@ -180,7 +188,12 @@ def reduce(table: frames.Table) -> partition.Reduce:
     def count(rows: pl.LazyFrame) -> pl.LazyFrame:
         moment = at.to_physical()  # whole numbers compare faster than times
         counted = rows.group_by(key.alias("key"), *apart).agg(
-            n=pl.len().cast(pl.Int64), twice=twice, amount=amount, first=moment.min(), last=moment.max()
+            n=pl.len().cast(pl.Int64),
+            acts=pl.len().cast(pl.Int64) - refunds,
+            twice=twice,
+            amount=amount,
+            first=moment.min(),
+            last=moment.max(),
         )
         if len(table.sources) == 1:
             counted = counted.with_columns(source=source)
@@ -191,7 +204,7 @@ def reduce(table: frames.Table) -> partition.Reduce:
             pl.col("first", "last").cast(pl.Datetime("us")),
             reject=(pl.col("key") % _REASONS).cast(pl.UInt8),
             hour=pl.when(hour != _NO_TIME).then(hour.cast(pl.Int32)),
-        ).select("source", "reject", "currency", "hour", "n", "twice", "amount", "first", "last")
+        ).select("source", "reject", "currency", "hour", "n", "acts", "twice", "amount", "first", "last")
 
     return partition.Reduce(count, keys=("source", "reject", "currency", "hour"), earliest=("first",), latest=("last",))
 

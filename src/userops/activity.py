@@ -81,46 +81,25 @@ def analyse(
     """
     settings = replace(settings or Settings(), **changes)
     table = visits.table_of(rows, settings.as_of)
-    window = (settings.since, settings.until)
     found = visits.visits(
         table,
         "day",
         settings.week_start,
         as_of=settings.as_of,
         by=settings.by,
-        window=window,
+        window=(settings.since, settings.until),
         users=users,
-        beside={"hours": orders_by_hour(table, *window)} if isinstance(table, frames.Orders) else {},
         partitions=partitions,
     )
     return Story(replace(settings, as_of=found.as_of), found, signed_up=users is not None).result()
 
 
-def orders_by_hour(table: frames.Table, since: date | None, until: date | None) -> partition.Reduce:
-    """The reduce that counts orders in the window by hour of the week: ``hour_of_week, acts``; events are in the books.
-
-    ``hour_of_week``: 0 to 167, from Thursday midnight; null for rows that do not count here.
-    """
-
-    def count(rows: pl.LazyFrame) -> pl.LazyFrame:
-        acts = tables.acts(table, rows)
-        at, counts = pl.col(acts.time).to_physical(), acts.counts
-        if since:
-            counts = counts & (at >= periods.start_of_day(since))
-        if until:
-            counts = counts & (at < periods.end_of_day(until))
-        hour = pl.when(counts).then((at // account.HOUR % _HOURS_A_WEEK).cast(pl.UInt8))
-        return acts.rows.select(hour_of_week=hour).group_by("hour_of_week").agg(acts=pl.len().cast(pl.Int64))
-
-    return partition.Reduce(count, keys=("hour_of_week",))
-
-
-def events_by_hour(books: account.Account, since: date | None, until: date | None) -> pl.DataFrame:
-    """Events in the window by hour of the week, as :func:`orders_by_hour`, from the books."""
+def by_hour_of_week(found: visits.Visits, since: date | None, until: date | None) -> pl.DataFrame:
+    """Acts in the window by hour of the week: ``hour_of_week`` (0 to 167, from Thursday midnight), ``acts``."""
     day, of_week = pl.col("hour") // 24, (pl.col("hour") % _HOURS_A_WEEK).cast(pl.UInt8)
     after = [day >= periods.epoch_day(since)] if since else []
     before = [day <= periods.epoch_day(until)] if until else []
-    return books.used.filter(*after, *before).group_by(hour_of_week=of_week).agg(acts=pl.col("n").sum())
+    return found.acts_by_hour.filter(*after, *before).group_by(hour_of_week=of_week).agg(pl.col("acts").sum())
 
 
 # --- finish ---------------------------------------------------------------------------------------------------------
@@ -222,9 +201,7 @@ class Story:
         rows = self.reported(daily(found, settings.mau_days, settings.by)) if settings.by else totals
         window = (found.number(self.last_day), settings.mau_days)
         often = histogram(found, *window)
-        by_hour = found.small.get("hours")
-        if by_hour is None:
-            by_hour = events_by_hour(found.books, settings.since, settings.until)
+        by_hour = by_hour_of_week(found, settings.since, settings.until)
         extras = {
             "histogram": histogram(found, *window, settings.by) if settings.by else often,
             "hours": hours(by_hour, self.acts, settings.week_start),

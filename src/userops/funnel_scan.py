@@ -64,15 +64,15 @@ class Scan:
     def found(self, partitions: int | None) -> Found:
         """The account first, then what rows of the steps amount to: which entries are mature hangs on as-of.
 
-        Text is read but once, so its rows of the steps wait until as-of is known; reading binary files twice costs no
-        more than that, and takes less memory.
+        Rows of the steps wait in memory until as-of is known. Where they do not fit all at once, the file is read again
+        for each partition of users.
         """
         table, settings = self.table, self.rules.settings
         weight = 1 if self.rules.plain else _GENERAL_WEIGHT
         partitions = partitions or partition.count_for(
             table.size and table.size * weight, at_once=ROWS_AT_ONCE, need=NEED
         )
-        once = table.size is None and partitions == 1
+        once = partitions == 1
         books, small = account.opened(table, {"rows": partition.Reduce(self.rows)} if once else {})
         as_of = settings.as_of or account.latest_day(books)
         source, slim = (small["rows"].lazy(), _as_they_are) if once else (table.rows, self.rows)

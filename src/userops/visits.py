@@ -35,7 +35,7 @@ class Visits:
     the very same periods), ``users`` (how many it stands for), ``period`` (:func:`periods.index`), ``first`` (its first
     period, or that of the sign-up), ``previous`` and ``next`` (its visits before and after; null: none).
     ``grain``, ``week_start``: what the periods are. ``as_of``: data count through the end of this day.
-    ``small``: how many orders there are (``acts``), and the further tables that were asked for.
+    ``small``: orders by hour where rows are lines (``acts``), and the further tables that were asked for.
     """
 
     rows: pl.DataFrame
@@ -61,6 +61,12 @@ class Visits:
     def totals(self) -> dict[str, Any]:
         """What every summary carries beside the users: ``events``, or ``orders, revenue, currency``."""
         return totals(self.books, self.small["acts"])
+
+    @property
+    def acts_by_hour(self) -> pl.DataFrame:
+        """Events or orders of each hour that has some: ``hour`` (since 1970-01-01), ``acts``."""
+        hours = self.books.acts_by_hour
+        return self.small["acts"] if hours is None else hours
 
     @property
     def all_users(self) -> int:
@@ -142,15 +148,17 @@ def opened(
 
 
 def count_acts(table: frames.Table) -> partition.Reduce:
-    """How many orders there are: one column ``acts``, to be summed. Empty for events: the books have counted them."""
-    if not isinstance(table, frames.Orders):
-        return partition.Reduce(lambda _: pl.LazyFrame(schema={"acts": pl.Int64}))
+    """Orders by hour, ``hour`` (since 1970-01-01), ``acts``: empty unless rows are lines, since the books have counted others."""
+    if not (isinstance(table, frames.Orders) and table.grain == "line"):
+        return partition.Reduce(lambda _: pl.LazyFrame(schema={"hour": pl.Int32, "acts": pl.Int64}))
 
     def count(rows: pl.LazyFrame) -> pl.LazyFrame:
         found = tables.acts(table, rows)
-        return found.rows.select(acts=found.counts.sum().cast(pl.Int64))
+        hour = (pl.col(found.time).to_physical() // account.HOUR).cast(pl.Int32)
+        hours = found.rows.select(hour=pl.when(found.counts).then(hour)).group_by("hour")
+        return hours.agg(acts=pl.len().cast(pl.Int64)).filter(pl.col("hour").is_not_null())
 
-    return partition.Reduce(count)
+    return partition.Reduce(count, keys=("hour",))
 
 
 def event_names(table: frames.Table) -> list[str]:
@@ -162,14 +170,17 @@ def event_names(table: frames.Table) -> list[str]:
 def totals(books: account.Account, acts: pl.DataFrame) -> dict[str, Any]:
     """What every summary carries beside the users: ``events``, or ``orders, revenue, currency`` (refunds netted).
 
-    Revenue is null where there are no amounts, or several currencies. ``acts``: what :func:`count_acts` counted.
+    Revenue is null where there are no amounts, or several currencies. ``acts``: what :func:`count_acts` counted, which
+    is looked at where rows are lines.
     """
     if not isinstance(books.table, frames.Orders):
         return {"events": books.rows_used}
     currencies = books.currencies
     worth = int(books.used["amount"].sum()) / money.SCALE if books.table.has_amount and len(currencies) < 2 else None
     currency = currencies[0] if worth is not None and currencies else None
-    return {"orders": int(acts["acts"].sum()), "revenue": worth, "currency": currency}
+    hours = books.acts_by_hour
+    orders = acts if hours is None else hours
+    return {"orders": int(orders["acts"].sum()), "revenue": worth, "currency": currency}
 
 
 def _masks(table: frames.Table, grain: Grain, week_start: WeekStart) -> partition.Reduce:
