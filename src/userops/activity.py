@@ -20,7 +20,7 @@ from typing import Any
 
 import polars as pl
 
-from userops import account, frames, partition, periods, stats, tables, visits
+from userops import frames, periods, stats, visits
 from userops.errors import UsageError
 from userops.pages import activity as page
 from userops.periods import WeekStart

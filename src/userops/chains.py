@@ -18,25 +18,29 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import combinations
 from operator import or_
-from typing import Literal
+from typing import Literal, TypeVar
 
 import polars as pl
 
 from userops import periods
 
 Order = Literal["ordered", "strict", "any"]
+_Key = TypeVar("_Key", pl.Expr, pl.Series)
 
 MOST_STEPS = 24
 START, OUT = 1 << 30, 1 << 31
 """Bits of ``mask`` beside those of the steps."""
 
-FOREVER = 1 << 60
-"""A window longer than any log."""
-
-_APART = 1 << 63
 _ZERO = -periods.start_of_day(periods.FIRST_DAY)
 _SHORT = 1 << 56
-"""More than there are microseconds in any log."""
+"""More than there are microseconds in any log, or in any window."""
+
+FOREVER = 1 << 55
+"""A window longer than any log."""
+
+_APART = 1 << 57
+_STEPS = 32
+"""More than there may be steps."""
 
 
 def key(log: pl.Expr, instant: pl.Expr) -> pl.Expr:
@@ -49,14 +53,19 @@ def instant_of(key: pl.Expr) -> pl.Expr:
     return (key % _APART).cast(pl.Int64) - _ZERO
 
 
-def later(key: pl.Expr, instant: int) -> pl.Expr:
+def later(key: _Key, instant: int) -> _Key:
     """Whether the moment in a key is after another; the fast way."""
-    return key % _APART > instant + _ZERO
+    return _low(key) % _APART > instant + _ZERO
 
 
 def log_of(key: pl.Expr) -> pl.Expr:
     """The log in a key."""
     return (key // _APART).cast(pl.UInt64)
+
+
+def _low(key: _Key) -> _Key:
+    """The lower 64 bits of a key, which divide many times as fast."""
+    return key.cast(pl.UInt64, wrap_numerical=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,27 +309,39 @@ def _bits(after: int, upto: pl.Expr) -> pl.Expr:
 # --- the fast form --------------------------------------------------------------------------------------------------
 
 
-def first_completions(rows: pl.DataFrame, search: Search, *, until: int | None = None) -> list[pl.DataFrame]:
+def stepped(key: pl.Expr, step: pl.Expr) -> pl.Expr:
+    """A key and the one step, counted from 0, that its row serves, as one number, Int128; null where there is no step."""
+    return key * _STEPS + step
+
+
+def by_step(rows: pl.Series, steps: int) -> list[pl.Series]:
+    """The keys of the rows that serve each step, sorted, from what :func:`stepped` made: one sort for all of them."""
+    rows = rows.sort()
+    step = _low(rows) % _STEPS
+    return [(rows.filter(step == k) // _STEPS).set_sorted() for k in range(steps)]
+
+
+def first_completions(served: Sequence[pl.Series], search: Search) -> list[pl.DataFrame]:
     """The earliest :func:`completions` of each log, and of them the latest start: ``key, done``, one row per log and step.
 
-    For ordered steps of which no row serves two, and no :data:`OUT`; several times as fast. Each row that serves a step
-    hands on the latest start that reached it: the latest is in nobody's window for less long than any other.
-    ``until``: the last instant of a start.
+    For ordered steps of which no row serves two, and no :data:`OUT`; several times as fast. ``served``: by step the keys
+    of the rows that serve it, sorted. Each row hands on the latest start that reached it: the latest is in nobody's window
+    for less long than any other.
     """
-    begins = pl.col("mask") & START != 0
-    if until is not None:
-        begins &= ~later(pl.col("key"), until)
-    chain = rows.lazy().filter(begins).select(next="key").sort("next").with_columns(key="next").collect()
+    chain = pl.DataFrame({"key": served[0], "next": served[0]})
     found = [chain]
-    for k in range(1, search.steps):
-        row = _served_by(rows, [k]).rename({"next": "done"})
-        reached = row.join_asof(
-            chain,
-            left_on="done",
-            right_on="next",
-            strategy="backward",
-            allow_exact_matches=not search.strictly_after,
-        ).filter(pl.col("done") - pl.col("key") <= search.within)
+    for keys in served[1:]:
+        reached = (
+            pl.DataFrame({"done": keys})
+            .join_asof(
+                chain,
+                left_on="done",
+                right_on="next",
+                strategy="backward",
+                allow_exact_matches=not search.strictly_after,
+            )
+            .filter(pl.col("done") - pl.col("key") <= search.within)
+        )
         chain = reached.select("key", next="done")
         found.append(chain)
     first = (pl.col("next").diff() > FOREVER).fill_null(value=True)  # the next log

@@ -102,7 +102,10 @@ class Scan:
     # --- rows ---------------------------------------------------------------------------------------------------------
 
     def rows(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        """Rows as :mod:`userops.chains` takes them, beside them what else is asked for: ``unit, day, by, user_id``."""
+        """Rows as :mod:`userops.chains` takes them, beside them what else is asked for: ``unit, day, by, user_id``.
+
+        In the plain case one number per row, ``stepped``.
+        """
         rules, settings = self.rules, self.rules.settings
         rows = frames.good(rows)
         if settings.explain is not None:
@@ -117,9 +120,9 @@ class Scan:
             log = log ^ pl.col(settings.hold).cast(pl.String).hash(_HELD_SEED)
         if rules.same_day:
             log = log ^ day.hash(_DAY_SEED)
-        columns = {"key": chains.key(log, instant), "mask": self._mask(day)}
-        if not rules.plain:
-            columns |= {"unit": unit}
+        if rules.plain:
+            return rows.select(stepped=chains.stepped(chains.key(log, instant), self._step(day))).drop_nulls()
+        columns = {"key": chains.key(log, instant), "mask": self._mask(day), "unit": unit}
         if settings.trend is not None:
             columns["day"] = day
         if settings.by is not None:
@@ -151,15 +154,25 @@ class Scan:
         needed += [pl.col(column).is_not_null() for column in values]
         return pl.all_horizontal(needed) if needed else pl.lit(value=True)
 
-    def _mask(self, day: pl.Expr) -> pl.Expr:
-        """Which steps a row may serve, and whether it may begin a chain, or breaks one."""
-        settings = self.rules.settings
-        served_by = [serving(step) for step in self.rules.steps]
-        inside = pl.lit(value=True)
+    def _inside(self, day: pl.Expr) -> pl.Expr:
+        """Whether a chain may begin on a day."""
+        settings, inside = self.rules.settings, pl.lit(value=True)
         if settings.since is not None:
             inside &= day >= periods.epoch_day(settings.since)
         if settings.until is not None:
             inside &= day <= periods.epoch_day(settings.until)
+        return inside
+
+    def _step(self, day: pl.Expr) -> pl.Expr:
+        """The one step that a row serves, from 0; null where it serves none."""
+        first, *others = (serving(step) for step in self.rules.steps)
+        served = [first & self._inside(day), *others]
+        return pl.coalesce(pl.when(there).then(pl.lit(step, pl.Int8)) for step, there in enumerate(served))
+
+    def _mask(self, day: pl.Expr) -> pl.Expr:
+        """Which steps a row may serve, and whether it may begin a chain, or breaks one."""
+        settings, inside = self.rules.settings, self._inside(day)
+        served_by = [serving(step) for step in self.rules.steps]
         bits = {1 << step: served for step, served in enumerate(served_by)}
         if self.rules.order == "any":
             bits[chains.START] = pl.any_horizontal(served_by) & inside
@@ -180,11 +193,12 @@ class Scan:
     def _quickly(self, rows: pl.DataFrame, mature: int | None) -> list[pl.DataFrame]:
         """The plain case: mature entries over all rows, and fresh entries, whose chains begin after the last mature one."""
         search, whole = self.rules.search, {"cut": WHOLE, "by": None, "period": None}
-        young = pl.lit(value=False) if mature is None else chains.later(pl.col("key"), mature)
-        new = rows.lazy().filter(young).collect()
-        old = chains.first_completions(rows, search, until=mature)
-        both, parts = zip(old, chains.first_completions(new, search), strict=True), []
-        for step, (ripe, fresh) in enumerate(both, 1):
+        served = chains.by_step(rows["stepped"], search.steps)
+        young = [keys.clear() if mature is None else keys.filter(chains.later(keys, mature)) for keys in served]
+        begun = served[0] if mature is None else served[0].filter(~chains.later(served[0], mature))
+        old, new = (chains.first_completions(keys, search) for keys in ([begun, *served[1:]], young))
+        parts = []
+        for step, (ripe, fresh) in enumerate(zip(old, new, strict=True), 1):
             timed = ripe.select(unit=chains.log_of(pl.col("key")), us=(pl.col("done") - pl.col("key")).cast(pl.Int64))
             only = fresh.select(unit=chains.log_of(pl.col("key"))).join(timed, on="unit", how="anti")
             us = pl.concat([timed, only.with_columns(us=pl.lit(None, pl.Int64))])

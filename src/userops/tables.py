@@ -186,10 +186,16 @@ def acts(table: frames.Table, rows: pl.LazyFrame, keep: Sequence[str] = ()) -> A
 def visits(acts: Acts, grain: Grain, week_start: WeekStart) -> pl.LazyFrame:
     """One row per user and period with an act: ``visit``, Int128; :func:`visitor` and :func:`visited` take it apart.
 
-    One key groups twice as fast as two, and sorts four times as fast.
+    One key sorts four times as fast as two, and faster than rows of many users group.
     """
     visited = pl.when(acts.counts).then(visit(pl.col("user_id"), periods.index(acts.day, grain, week_start)))
-    return acts.rows.select(visit=visited).group_by("visit").agg().filter(pl.col("visit").is_not_null())
+    return acts.rows.select(visit=visited).map_batches(_distinct, schema={"visit": pl.Int128()})
+
+
+def _distinct(keys: pl.DataFrame) -> pl.DataFrame:
+    """The different values of the one column, sorted; no null."""
+    key = keys.to_series().sort(nulls_last=True)
+    return key.filter(key.ne_missing(key.shift(1)) & key.is_not_null()).set_sorted().to_frame()
 
 
 def visit(user_id: pl.Expr, period: pl.Expr) -> pl.Expr:
