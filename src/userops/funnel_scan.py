@@ -5,7 +5,7 @@ The reduce of :mod:`userops.funnel`; the chains themselves are found by :mod:`us
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -51,9 +51,6 @@ _REACHED: dict[str, pl.DataType] = {
 }  # fmt: skip
 
 
-_PEOPLE: dict[str, pl.DataType] = {"level": pl.Int32(), "entered": pl.Int64(), "reached": pl.Int64()}
-
-
 @dataclass(frozen=True, slots=True)
 class Scan:
     """The reduces, and the order in which they run."""
@@ -82,14 +79,9 @@ class Scan:
 
     def _reduces(self, slim: Callable[[pl.LazyFrame], pl.LazyFrame], mature: int | None) -> dict[str, partition.Reduce]:
         """The tables of :class:`Found`; ``slim`` gives the rows of the steps, which are looked at as a whole."""
-
-        def of(table: Callable[[pl.DataFrame], pl.DataFrame], schema: Mapping[str, pl.DataType]) -> partition.Reduce:
-            return partition.Reduce(lambda rows: slim(rows).map_batches(table, schema=dict(schema)))
-
-        reduces = {"reached": of(lambda rows: self.reached(rows, mature), _REACHED)}
+        reduces = {"reached": partition.Reduce(slim, then=lambda rows: self.reached(rows, mature))}
         if self.rules.listed:
-            ids = self.table.rows.collect_schema()["user_id"]
-            reduces["people"] = of(self.people, {"user_id": ids, **_PEOPLE})
+            reduces["people"] = partition.Reduce(slim, then=self.people)
         if self.rules.settings.explain is not None:
             reduces["told"] = partition.Reduce(lambda rows: slim(rows).select("key", "mask", "event"))
         return reduces

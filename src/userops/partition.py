@@ -14,7 +14,7 @@ from typing import Protocol
 
 import polars as pl
 
-from userops.collecting import collect, collect_all
+from userops.collecting import collect, collect_all, guarded
 from userops.errors import UsageError
 
 SEED = 20_011
@@ -42,12 +42,14 @@ class Reduce:
 
     ``of`` maps rows (of whole users) to the table. ``keys``: the columns the parts are summed by (every other column
     adds up, except those in ``earliest`` and ``latest``); no keys: rows per user, which only need to be put together.
+    ``then`` makes the table of what ``of`` collected: what needs all rows at once is faster outside of the scan.
     """
 
     of: Callable[[pl.LazyFrame], pl.LazyFrame]
     keys: tuple[str, ...] = ()
     earliest: tuple[str, ...] = ()
     latest: tuple[str, ...] = ()
+    then: Callable[[pl.DataFrame], pl.DataFrame] = lambda table: table
 
     def add_up(self, parts: list[pl.DataFrame]) -> pl.DataFrame:
         """The parts as one table; sorted by ``keys`` when there are any."""
@@ -186,4 +188,5 @@ def one_part(
     if prepare is not None:
         rows = collect(prepare(rows), what).lazy()
     tables = collect_all([reduce.of(rows) for reduce in reduces.values()], what)
-    return dict(zip(reduces, tables, strict=True))
+    with guarded(what):
+        return {name: reduce.then(table) for (name, reduce), table in zip(reduces.items(), tables, strict=True)}

@@ -198,12 +198,12 @@ def _pairs(
     users: pl.DataFrame | None,
 ) -> partition.Reduce:
     """One row per user and period, with what ``by`` says of the user and the period of the sign-up."""
+    if by is None and users is None:
+        acts = tables.each_visit
+        return partition.Reduce(lambda rows: acts(tables.acts(table, rows), grain, week_start), then=tables.distinct)
 
     def reduce(rows: pl.LazyFrame) -> pl.LazyFrame:
-        found = tables.visits(tables.acts(table, rows), grain, week_start)
-        if by is None and users is None:
-            return found
-        found = found.with_columns(user=tables.visitor())
+        found = tables.visits(tables.acts(table, rows), grain, week_start).with_columns(user=tables.visitor())
         if by is not None and (users is None or by not in users.columns):
             found = found.join(tables.attribute(table, rows, by, window), on="user", how="left")
         if users is not None:
