@@ -17,6 +17,6 @@ import os
 # Polars' allocator, read when Polars is loaded: memory that one table leaves serves the next instead of going back to
 # the system and being asked for again, which is a tenth of the work on large files.
 _ARENAS = max(1, (os.cpu_count() or 1) // 4)
-os.environ.setdefault("_RJEM_MALLOC_CONF", f"narenas:{_ARENAS},oversize_threshold:0,dirty_decay_ms:10000")
+os.environ.setdefault("_RJEM_MALLOC_CONF", f"narenas:{_ARENAS},oversize_threshold:0,dirty_decay_ms:2000")
 
 __version__ = "0.1.0"
