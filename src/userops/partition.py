@@ -185,8 +185,10 @@ def one_part(
     rows: pl.LazyFrame, reduces: Mapping[str, Reduce], what: str, prepare: Prepare | None
 ) -> dict[str, pl.DataFrame]:
     """The table of every reduce over the rows of some whole users, in one scan."""
-    if prepare is not None:
-        rows = collect(prepare(rows), what).lazy()
-    tables = collect_all([reduce.of(rows) for reduce in reduces.values()], what)
+    if prepare is None:
+        tables = collect_all([reduce.of(rows) for reduce in reduces.values()], what)
+    else:  # rows in memory have no scan to share, and one table after another is faster
+        prepared = collect(prepare(rows), what).lazy()
+        tables = [collect(reduce.of(prepared), what) for reduce in reduces.values()]
     with guarded(what):
         return {name: reduce.then(table) for (name, reduce), table in zip(reduces.items(), tables, strict=True)}
