@@ -35,7 +35,7 @@ NEED = partition.Need(working=90, held=5)
 """Memory that a row takes, as measured."""
 
 EXACT_GAPS_UP_TO = 2_000_000
-"""Rows up to which the gaps between orders are taken from every customer, in a scan of their own; beyond, from one in
+"""Rows up to which the gaps between orders are taken from every customer; beyond, from one in
 :data:`GAPS_ONE_USER_IN`, in passing."""
 
 GAPS_ONE_USER_IN = 16
@@ -146,15 +146,13 @@ def analyse(
     partitions = partitions or partition.count_for(table.size, need=NEED)
     if previous is not None or settings.by is not None:
         settings = replace(settings, per_user=True)
-    reduces = {
-        "users": _reduce_users(table, settings),
-        "gaps": _reduce_gaps(table, settings, GAPS_ONE_USER_IN),
-    }
+    one_user_in = 1 if table.size is not None and table.size <= EXACT_GAPS_UP_TO else GAPS_ONE_USER_IN
+    reduces = {"users": _reduce_users(table, settings), "gaps": _reduce_gaps(table, settings, one_user_in)}
     books, small = account.opened(table, reduces, partitions=partitions)
     as_of = settings.as_of or account.latest_day(books)
     scored = tiered(small.pop("users"), as_of, settings)
-    gaps, one_user_in = small["gaps"], GAPS_ONE_USER_IN
-    if books.rows_used <= EXACT_GAPS_UP_TO:
+    gaps = small["gaps"]
+    if one_user_in > 1 and books.rows_used <= EXACT_GAPS_UP_TO:
         exact = {"gaps": _reduce_gaps(table, settings, 1)}
         gaps, one_user_in = partition.run(table.rows, exact, what=table.name, partitions=partitions)["gaps"], 1
     story = Story(settings, books, as_of, scored, gaps, one_user_in)
