@@ -1,8 +1,8 @@
-"""Measure userops against DuckDB: sides in turn (A B A B), each answer checked first, medians and ratios out.
+"""Measure userops against other tools: sides in turn (A B A B), each answer checked first, medians out.
 
-    python bench/run.py [--rows 1M,10M,50M] [--runs 5] [--only NAME] [--threads 2] [--markdown FILE] [--json FILE]
+    python bench/run.py [--rows 1M,10M] [--runs 3] [--only NAME]... [--threads 2] [--save [FILE]]
 
-Ratios are ours / theirs, of wall time: below 1 we are faster. Only figures of one run of this program may be compared.
+Ratios are ours / theirs: below 1 we are faster. Only figures of one group, a workload at one size, may be compared.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "src")]
+import table
+from workloads import INSIDE, OURS, WAYS, WORKLOADS, Side, Workload, find
 
-from workloads import WORKLOADS, Side, Workload, find  # noqa: E402
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "src")]
 
 # A child's peak never reads lower than its parent's, so data is made elsewhere and nothing is computed in this process.
 
 
 class Runner(Protocol):
-    """One side, ready to run: figures of one run and the answer."""
+    """One side in one way, ready to run: figures of one run and the answer, as JSON has it."""
 
     def run(self) -> dict[str, Any]: ...
 
 
 class Process:
-    """A side whose whole process is timed, started afresh each time."""
+    """A whole process, timed from start to exit."""
 
-    def __init__(self, side: Side, file: str, threads: int, environment: dict[str, str]) -> None:
-        assert side.command is not None
-        self.arguments, self.side, self.environment = side.command(file, threads), side, environment
+    def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
+        self.arguments, self.environment = arguments, environment
 
     def run(self) -> dict[str, Any]:
         with tempfile.TemporaryFile("w+") as out:
@@ -50,17 +50,17 @@ class Process:
             wall = time.perf_counter() - clock
             child.returncode = os.waitstatus_to_exitcode(status)
             if child.returncode:
-                raise SystemExit(f"{self.side.name} ended with {child.returncode}")
+                raise SystemExit(f"{self.arguments} ended with {child.returncode}")
             out.seek(0)
-            answer = self.side.read(out.read())
+            text = out.read()
+        answer = json.loads(text) if text.startswith(("{", "[")) else None
         return {"wall": wall, "cpu": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss / 1024, "answer": answer}
 
 
 class Worker:
-    """A side that is called in a process of its own, which stays alive, so that imports are not counted."""
+    """A process that stays alive, so that imports are not counted; its peak is that of all its runs."""
 
-    def __init__(self, workload: Workload, side: Side, file: str, threads: int, environment: dict[str, str]) -> None:
-        arguments = [sys.executable, str(HERE / "workloads.py"), workload.name, side.name, file, str(threads)]
+    def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
         self.child = subprocess.Popen(
             arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
@@ -81,75 +81,56 @@ class Worker:
         return found
 
 
-def measure(workload: Workload, file: str, runs: int, threads: int) -> list[dict[str, Any]]:
-    """One row of figures per side, ours first, after one warm-up in which all answers were equal."""
-    environment = os.environ | {
+def measure(workload: Workload, file: str, rows: int, runs: int, threads: int) -> list[dict[str, Any]]:
+    """Figures per way and side, ours first, after one warm-up in which all answers were equal."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # as installed
+    environment = kept | {
         "POLARS_MAX_THREADS": str(threads),
         "PYTHONPATH": os.pathsep.join([str(HERE.parent / "src"), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
     }
+    sides = [side for side in workload.sides if rows <= side.up_to]
+    turns = [(side, way) for way in WAYS for side in sides if way in side.commands]
     with ExitStack() as stack:
-        sides: list[Runner] = []
-        for side in workload.sides:
-            if side.call is None:
-                sides.append(Process(side, file, threads, environment))
-            else:
-                sides.append(stack.enter_context(Worker(workload, side, file, threads, environment)))
-        ours, *others = [side.run()["answer"] for side in sides]
-        for side, answer in zip(workload.sides[1:], others, strict=True):
-            if not workload.same(ours, answer):
-                raise SystemExit(
-                    f"{workload.name}: {side.name} answers otherwise\nuserops: {ours}\n{side.name}: {answer}"
-                )
-        figures = [[side.run() for side in sides] for _ in range(runs)]
-    return [_row(side, [f[i] for f in figures], [f[0] for f in figures]) for i, side in enumerate(workload.sides)]
+        runners: list[Runner] = []
+        for side, way in turns:
+            arguments = side.commands[way](file, threads)
+            runner = Worker(arguments, environment) if way == INSIDE else Process(arguments, environment)
+            runners.append(stack.enter_context(runner) if isinstance(runner, Worker) else runner)
+        check(
+            workload, [(side, way, runner.run()["answer"]) for (side, way), runner in zip(turns, runners, strict=True)]
+        )
+        taken = [[runner.run() for runner in runners] for _ in range(runs)]
+    return [{"side": side.name, "way": way} | _figures([t[i] for t in taken]) for i, (side, way) in enumerate(turns)]
 
 
-def _row(side: Side, figures: list[dict[str, Any]], ours: list[dict[str, Any]]) -> dict[str, Any]:
-    walls, own = [f["wall"] for f in figures], [f["wall"] for f in ours]
-    cpus = [f["cpu"] for f in figures]
+def check(workload: Workload, told: list[tuple[Side, str, Any]]) -> None:
+    """Stop where an answer differs from the first, which is ours."""
+    answers = [(f"{side.name} ({way})", side.read(answer)) for side, way, answer in told if side.read]
+    for name, answer in answers[1:]:
+        if not workload.same(answers[0][1], answer):
+            raise SystemExit(f"{workload.name}: {name} answers otherwise\n{OURS}: {answers[0][1]}\n{name}: {answer}")
+
+
+def _figures(runs: list[dict[str, Any]]) -> dict[str, float]:
     return {
-        "side": side.name,
-        "wall": statistics.median(walls),
-        "wall_min": min(walls),
-        "cpu": statistics.median(cpus),
-        "peak_mb": max(f["peak_mb"] for f in figures),
-        "ratio": statistics.median(own) / statistics.median(walls),
-        "ratio_min": min(own) / min(walls),
-        "cpu_ratio": statistics.median(f["cpu"] for f in ours) / statistics.median(cpus),
+        "wall": round(statistics.median(run["wall"] for run in runs), 4),
+        "wall_min": round(min(run["wall"] for run in runs), 4),
+        "cpu": round(statistics.median(run["cpu"] for run in runs), 4),
+        "peak_mb": round(max(run["peak_mb"] for run in runs)),
     }
 
 
 def machine(threads: int) -> str:
-    """Where and with what this was measured."""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("polars", "duckdb", "pyarrow"))
-    load = ", ".join(f"{x:.1f}" for x in os.getloadavg())
-    return f"Python {platform.python_version()}, {packages}; {os.cpu_count()} cores, {threads} threads; load {load}"
+    """Where and with what this is measured."""
+    packages = [f"{name} {found}" for name in ("polars", "duckdb", "chdb", "lifetimes") if (found := _version(name))]
+    return f"Python {platform.python_version()}, {', '.join(packages)}; {os.cpu_count()} cores, {threads} threads"
 
 
-HEAD = ("workload", "rows", "side", "wall s", "min", "CPU s", "peak MB", "ratio", "of min", "of CPU")
-
-
-def cells(row: dict[str, Any]) -> tuple[str, ...]:
-    """A row of figures as text; the ratios stand beside the side that ours is divided by."""
-    ratios = (
-        ("", "", "")
-        if row["side"] == "userops"
-        else tuple(f"{row[k]:.2f}" for k in ("ratio", "ratio_min", "cpu_ratio"))
-    )
-    times = tuple(f"{row[k]:.3f}" for k in ("wall", "wall_min", "cpu"))
-    return (row["workload"], row["rows"], row["side"], *times, f"{row['peak_mb']:.0f}", *ratios)
-
-
-def as_markdown(rows: list[dict[str, Any]], where: str) -> str:
-    """The table in Markdown, under the line that says where it was measured."""
-    lines = [HEAD, tuple("---" for _ in HEAD), *(cells(row) for row in rows)]
-    return f"{where}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
-def count(text: str) -> int:
-    """``10M`` as a number."""
-    scale = {"k": 1_000, "M": 1_000_000}.get(text[-1], 1)
-    return int(text.rstrip("kM")) * scale
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def generated(rows: int, form: str, folder: str) -> str:
@@ -160,35 +141,42 @@ def generated(rows: int, form: str, folder: str) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rows", default="1M,10M", help="how many orders, such as 1M,10M,50M")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", help="a workload, or the beginning of its name")
+    parser.add_argument("--rows", default="1M,10M", help="how many orders or events, such as 1M,10M,50M")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--only", action="append", help="a workload, or the beginning of its name (repeatable)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
         "--data", default=str(Path(tempfile.gettempdir()) / "userops-bench"), help="folder for generated data"
     )
-    parser.add_argument("--markdown", type=Path, help="write the table to this file as well")
-    parser.add_argument("--json", type=Path, help="write all figures to this file as well")
+    parser.add_argument("--save", type=Path, nargs="?", const=table.RESULTS, help="keep the groups in results.json")
     options = parser.parse_args(arguments)
-    chosen = find(options.only) if options.only else list(WORKLOADS)
-    if not chosen:
-        parser.error(f"no such workload; known: {', '.join(w.name for w in WORKLOADS)}")
-    where, rows = machine(options.threads), []
-    layout = "{:18} {:>5} {:22} {:>8} {:>8} {:>8} {:>8} {:>6} {:>6} {:>6}".format
-    print(where, layout(*HEAD), sep="\n")
-    for size in options.rows.split(","):
+    known = ", ".join(workload.name for workload in WORKLOADS)
+    found = [
+        find(name) or parser.error(f"no workload is called {name!r}; known: {known}") for name in options.only or [""]
+    ]
+    chosen = [workload for each in found for workload in each]
+    where, begun = machine(options.threads), time.strftime("%Y-%m-%dT%H:%M:%S")
+    sizes = [table.count(size) for size in options.rows.split(",")]
+    print(where, table.as_line(table.HEAD), sep="\n")
+    for rows in sizes:
         for workload in chosen:
-            if workload.form is None and size != options.rows.split(",")[0]:
+            if not workload.form and rows != sizes[0]:
                 continue
-            file = generated(count(size), workload.form, options.data) if workload.form else ""
-            for row in measure(workload, file, options.runs, options.threads):
-                rows.append({"workload": workload.name, "rows": size if workload.form else "", **row})
-                print(layout(*cells(rows[-1])), flush=True)
-    where += f" to {os.getloadavg()[0]:.1f}"
-    if options.markdown:
-        options.markdown.write_text(as_markdown(rows, where), encoding="utf-8")
-    if options.json:
-        options.json.write_text(json.dumps({"machine": where, "rows": rows}, indent=1), encoding="utf-8")
+            file = generated(rows, workload.form, options.data) if workload.form else ""
+            load = os.getloadavg()[0]
+            figures = measure(workload, file, rows, options.runs, options.threads)
+            group = {
+                "workload": workload.name,
+                "rows": rows if workload.form else 0,
+                "run": begun,
+                "machine": where,
+                "load": round(max(load, os.getloadavg()[0]), 1),
+                "runs": options.runs,
+                "figures": figures,
+            }
+            print(f"{workload.name}: {workload.title}", *table.lines(group), sep="\n", flush=True)
+            if options.save:
+                table.save(group, options.save)
 
 
 if __name__ == "__main__":
