@@ -215,6 +215,20 @@ def test_it_worked_where_those_acted_on_bought_more_often() -> None:
     assert judged(REPORTED, {*act[::10], *compare[::2]}).startswith("it did harm")
 
 
+def test_it_is_judged_by_the_audience_of_its_own_day() -> None:
+    """It goes on, and half of those who were written to have bought since, in the events too: they belong to it still."""
+    act, compare = groups().values()
+    goes_on = finding("checkout_conversion", since=40, until=None)
+    business = replace(BUSINESS, carried_out={goes_on.id: REPORTED})
+    bought = [*act[::2], *compare[::10]]
+    done = [*((user, "cart", 35, "ios") for user, *_ in CROWD), *((user, "buy", 10, "ios") for user in bought)]
+    world = measured(done, [(user, 10, "x") for user in sorted(bought)], business)
+    assert set(users(goes_on, world)) == {*act, *compare} - {*bought}  # today's audience is another one
+    (line,) = audience.outcomes(world, follow.Report(REPORTED, (replace(goes_on, audience="userops ..."),), {}))
+    assert line.note is not None
+    assert line.note.en.startswith(f"it worked: 50.0 % of {len(act):,} who were acted on against 10.")
+
+
 def test_it_is_judged_a_fortnight_later() -> None:
     assert judged(ago(5), set()) == f"carried out; to be judged on {ago(6) + timedelta(days=14)}"
     assert "not said to be carried out" in judged(None, set())

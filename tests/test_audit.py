@@ -19,7 +19,7 @@ import pytest
 from conftest import Ran
 from userops import audit, demo, frames
 from userops.audit import checks, drift
-from userops.audit.checks import Verdict
+from userops.audit.checks import Verdict, days
 from userops.outputs import plain
 from userops.results import Result, Text
 from userops.texts.checks import CHECKS
@@ -388,6 +388,53 @@ def test_prices_and_quantities_are_held_against_the_amount() -> None:
     assert (row["status"], row["affected"], row["share"]) == ("warn", 30, 0.3)
 
 
+def test_payments_are_held_against_their_orders() -> None:
+    """An order at noon every day: paid 4 and 5 minutes before, an hour after, never; on the same day, on the day before."""
+    noon, paid = datetime(2026, 1, 1, 12), [timedelta(minutes=minutes) for minutes in (-4, -5, 60)]
+    times = [noon + one for one in paid] + [None, datetime(2026, 1, 1), datetime(2025, 12, 31)]
+    orders = pl.DataFrame(
+        {"user_id": [f"u{k}" for k in range(6)], "ordered_at": [noon] * 6, "amount": [1.0] * 6, "paid_at": times}
+    )
+    row = found(audit.analyse([frames.orders(orders)]), "DQ04")
+    assert (row["status"], row["affected"], row["share"]) == ("warn", 2, 2 / 5)
+    never = audit.analyse([frames.orders(orders.with_columns(paid_at=pl.lit(None, pl.Datetime("us"))))])
+    assert never.rows.filter(id="DQ04")["status"].to_list() == ["skipped"]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "status"),
+    [
+        ("ordered_at,paid_at", "2026-01-01 12:00,2026-01-01 11:00", "warn"),
+        ("ordered_at,paid_at", "2026-01-01 12:00,2026-01-01T12:30:00+00:00", "ok"),
+        ("ordered_at,paid_at", "2026-01-01 12:00,2026-01-01T12:30:00+01:00", "warn"),  # 11:30
+        ("created_at,Paid at", "2026-01-01 12:00,2026年1月1日 11:00", "warn"),
+        ("paid_at,created_at", "2026-01-01 12:00,2026-01-01 12:06", "warn"),  # the time of an order is its payment
+        ("ordered_at,paid_at", "2026-01-01 12:00,01/02/2026", "skipped"),  # days or months first?
+        ("ordered_at,paid_at", "2026-01-01 12:00,soon", "skipped"),
+    ],
+)
+def test_payments_as_text(userops: Userops, tmp_path: Path, header: str, row: str, status: str) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text(f"user_id,amount,{header}\na,1,{row}\n", encoding="utf-8")
+    ran = userops("audit", path, "--map", f"ordered_at={header.partition(',')[0]}", "--json", "-q")
+    (told,) = [one for one in json.loads(ran.out)["rows"] if one["id"] == "DQ04"]
+    assert told["status"] == status, told["evidence"]
+
+
+def test_columns_of_a_file_may_go_by_our_own_names(userops: Userops, tmp_path: Path) -> None:
+    """Rows that differ in ``source`` only are no copies; evidence keeps the file's ``status`` beside its own."""
+    path = tmp_path / "orders.csv"
+    rows = [f"u{k},2026-01-{k % 28 + 1:02} 10:00,{k},{name},paid" for k in range(40) for name in ("app", "web")]
+    path.write_text("\n".join(["user_id,ordered_at,amount,source,status", *rows, ",2026-01-01,5,app,open"]))
+    ran = userops("audit", path, "--evidence", tmp_path / "evidence.csv", "--json", "-q")
+    statuses = {row["id"]: row["status"] for row in json.loads(ran.out)["rows"]}
+    assert (statuses["DQ01"], statuses["DQ02"]) == ("ok", "warn")
+    evidence = pl.read_csv(tmp_path / "evidence.csv").filter(id="DQ02").to_dicts()
+    assert [(one["status"], one["reason"], one["source"], one["status_2"]) for one in evidence] == [
+        ("warn", "missing_user_id", "app", "open")
+    ]
+
+
 def test_benford_is_a_remark_at_most_and_asks_for_enough() -> None:
     n = 4000
     orders = {"user_id": [f"u{i}" for i in range(n)], "ordered_at": [datetime(2026, 1, 1)] * n}
@@ -618,7 +665,7 @@ def test_what_a_weekday_usually_has_against_plain_python() -> None:
         day: 0 if random.random() < 0.2 or day % 7 == 2 else random.randrange(5, 400) for day in range(20_000, 20_150)
     }
     frame = pl.DataFrame({"day": list(counts), "n": list(counts.values())}, schema={"day": pl.Int32, "n": pl.Int64})
-    rows = checks.expected(frame, burst=3.0)
+    rows = days.expected(frame, burst=3.0)
     assert rows["day"].to_list() == list(counts)
     some_closed = 0
     for day, _, usual, spread, _ in rows.iter_rows():

@@ -86,6 +86,38 @@ def test_files_beside_the_orders_know_nothing_of_their_layout(run: Callable[...,
 # --- columns --------------------------------------------------------------------------------------------------------
 
 
+def test_a_condition_narrows_the_files_that_have_its_column_and_names_the_others(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    """``size`` is in one of three files; where two are of one kind, both must have it."""
+    (tmp_path / "orders.csv").write_text("user_id,ordered_at,amount,size\na,2026-01-01,1,L\nb,2026-01-02,2,S\n")
+    (tmp_path / "more.csv").write_text("user_id,ordered_at,amount\na,2026-01-03,3\n")
+    (tmp_path / "events.csv").write_text("user_id,event,time\na,visit,2026-01-01\n")
+    (tmp_path / "costs.csv").write_text("date,channel,spend\n2026-01-01,ads,1\n")
+    files = ["orders.csv", "events.csv", "costs.csv"]
+    got = business_files.read(run(where=["size=L", "amount>0"]), files, dict.fromkeys(KINDS), ())
+    assert got.orders is not None and got.events is not None
+    assert got.orders.rows.filter(pl.col("reject") == 0).collect()["user_id"].to_list() == ["a"]
+    assert got.events.rows.filter(pl.col("reject") == 0).collect().height == 1
+    assert [text.en.split(" as ")[0] for text in got.mind] == [
+        "--where 'size=L' leaves events.csv, costs.csv",
+        "--where 'amount>0' leaves events.csv, costs.csv",
+    ]
+    assert business_files.read(run(where=["amount>0"]), ["orders.csv"], dict.fromkeys(KINDS), ()).mind == ()
+    with pytest.raises(InputError, match=r"no column 'size' in more\.csv"):
+        business_files.read(run(where=["size=L"]), ["orders.csv", "more.csv"], dict.fromkeys(KINDS), ())
+
+
+def test_columns_that_go_by_our_own_names_are_not_broken_down_by(run: Callable[..., Run], tmp_path: Path) -> None:
+    rows = [f"u{k},2026-01-{k % 28 + 1:02},{k},{'yes' if k % 2 else 'no'},{'a' if k % 3 else 'b'}" for k in range(60)]
+    for name in ("reject", "instant"):
+        (tmp_path / f"{name}.csv").write_text("\n".join([f"user_id,ordered_at,amount,{name},plan", *rows]))
+        got = business_files.read(run(), [f"{name}.csv"], dict.fromkeys(KINDS), every)
+        assert got.kept["orders"] == ("plan",)
+        assert got.orders is not None
+        assert got.orders.rows.filter(pl.col("reject") == 0).collect().height == 60
+
+
 def test_columns_of_few_values_the_usual_ones_first() -> None:
     n = 200
     frame = pl.DataFrame(

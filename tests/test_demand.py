@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from userops import demo, frames
-from userops.checkup import demand, topics
+from userops.checkup import complaints, demand, topics
 from userops.checkup.findings import Finding, Looked
 from userops.models import shop as _shop  # noqa: F401  # numpy is loaded once, not in the middle of a test
 
@@ -128,6 +128,8 @@ def test_segments_that_fell_are_corrected_for_how_many_there_are() -> None:
     users = frame.select("user_id", plan="platform")
     told = by_id(look(frame.drop("platform"), by=["plan"], users=users))
     assert "demand.nps.plan=android" in told
+    for name in ("satisfied", "promoters", "value"):  # our own columns go by such names
+        assert f"demand.nps.{name}=android" in by_id(look(frame.rename({"platform": name}), by=[name]))
 
 
 def test_a_segment_is_a_cause_where_the_whole_fell_and_nothing_where_all_fell_alike() -> None:
@@ -195,6 +197,24 @@ def test_quotes_harm_nobody() -> None:
     assert quotes[3] == "see …"
 
 
+def test_topics_are_those_of_the_days_asked_for() -> None:
+    """Payment was cursed at through the first month and delivery in the last; the rise of a topic counts every answer."""
+    early = [(170 - i, 1, "Cannot pay") for i in range(28)] * 2
+    late = [(27 - i, 1, "It arrived late") for i in range(28)] * 2
+    frame = answers([*[(ago, 9, "Fine") for ago in range(180)] * 2, *early, *late])
+
+    def told(**options: Any) -> set[str]:
+        return {one.split("topic=")[1].split(".")[0] for one in by_id(look(frame, **options)) if "topic=" in one}
+
+    assert told() == {"payment", "delivery"}
+    assert told(since=LAST - timedelta(days=60)) == told(since=LAST - timedelta(days=9)) == {"delivery"}
+    assert told(until=LAST - timedelta(days=60)) == {"payment"}
+    assert told(since=LAST - timedelta(days=30), until=LAST - timedelta(days=26)) == {"delivery"}  # two of its answers
+    assert told(since=LAST - timedelta(days=120), until=LAST - timedelta(days=60)) == set()
+    one = by_id(look(frame, since=LAST - timedelta(days=9)))["demand.topic_share.topic=delivery"]
+    assert one.baseline == 0  # none of the 416 answers before the last 28 days
+
+
 def test_complaints_that_rise_name_days_place_and_words() -> None:
     usual = [(ago, 10 if ago % 4 else 4, "Fine") for ago in range(180)] * 2
     bad = [(100 + i % 28, 1, "Pay button does nothing") for i in range(20)]
@@ -217,14 +237,16 @@ def test_those_who_wrote_are_known_by_name() -> None:
     usual = [(ago, 10 if ago % 4 else 4, "Fine") for ago in range(180)] * 2
     frame = answers([*usual, *[(100 + i % 28, 1, "I cannot PAY") for i in range(20)], (5, 1, "paid")])
     finding = by_id(look(frame))["demand.topic_share.topic=payment.2026-02"]
-    wrote = demand.voices(finding)
+    wrote = complaints.voices(finding)
     assert wrote is not None
     assert sorted(wrote.of(frames.feedback(frame).rows).collect()["user_id"]) == sorted(
         f"u{i}" for i in range(360, 380)
     )
     named = frame.with_columns(topic=pl.when(pl.col("text") == "paid").then(pl.lit("payment")))
     assert wrote.of(frames.feedback(named).rows).collect().is_empty()  # the file's own topics, and not in these days
-    assert demand.voices(by_id(look(answers(waves([10] * 20 + [3] * 40, [10] * 40 + [3] * 20))))["demand.nps"]) is None
+    assert (
+        complaints.voices(by_id(look(answers(waves([10] * 20 + [3] * 40, [10] * 40 + [3] * 20))))["demand.nps"]) is None
+    )
 
 
 def test_the_shop_says_what_ails_it_and_a_quiet_one_does_not() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import pytest
 from conftest import Ran
 from posting import Post
 from userops import audit, cli, demo, diagnose, frames
+from userops.checkup import behaviour, follow, measures
 from userops.checkup.findings import AREAS, Finding
-from userops.checkup.goals import Business
+from userops.checkup.goals import Business, Goal
 from userops.checkup.measures import Given, Settings
 from userops.cli_support import schemas
 from userops.models import shop as _shop  # noqa: F401  # numpy is loaded once, not in the middle of a test
@@ -323,6 +325,83 @@ def test_a_file_that_ends_early_is_told_and_everything_doubted(shop: Path) -> No
     assert rows.row(0, named=True)["value"] == 21
     assert set(rows.filter(pl.col("area") != "data")["confidence"]) == {"low"}
     assert "data.ends.orders" not in told(6)["id"].to_list()
+
+
+def test_a_last_day_that_is_cut_short_is_not_judged() -> None:
+    """Seventy days of 96 visits, the last of them until six in the morning: nothing fell, that day is not over."""
+
+    def measured(hours: int) -> measures.Measured:
+        first, days = datetime(2026, 1, 1), range(70)
+        all_day = [(day, hour) for day in days for hour in range(24 if day < days[-1] else hours)]
+        rows = [(f"u{(37 * day + 5 * hour + k) % 200}", day, hour) for day, hour in all_day for k in range(4)]
+        times = [first + timedelta(days=day, hours=hour) for _, day, hour in rows]
+        events = pl.DataFrame({"user_id": [user for user, *_ in rows], "event": ["visit"] * len(rows), "time": times})
+        return measures.measure(Given(events=frames.events(events)), Business(), Settings())
+
+    def lags(of: measures.Measured) -> set[int]:
+        return {metric.lag for metric in measures.metrics(of) if metric.name in ("active_users", "new_users")}
+
+    short = measured(6)
+    assert lags(short) == {1}
+    assert behaviour.look(short).findings == ()
+    assert lags(measured(24)) == {0}
+
+
+def test_resolved_is_only_what_was_looked_at(shop: Path) -> None:
+    """Of events alone nothing is known of orders; a segment, a goal or days that nobody asked about are not mended."""
+    events = frames.events(pl.read_parquet(shop / "events.parquet"))
+    given = Given(events=events, columns={"events": ("platform",)})
+    business = Business(goals=(Goal("d1_retention", ">=", 0.2),))
+    then = [
+        replace(finding(f"{area}.{metric}.{segment}", None, area), metric=metric, segment=segment, since=since)
+        for area, metric, segment, since in (
+            ("behaviour", "d30_retention", None, date(2025, 3, 1)),
+            ("behaviour", "d30_retention", "platform=palm", date(2025, 3, 1)),
+            ("behaviour", "d7_retention", "platform=ios", date(2025, 3, 1)),
+            ("behaviour", "orders", None, date(2025, 3, 1)),
+            ("behaviour", "visits_per_customer", "tier=top tenth", date(2025, 3, 1)),
+            ("goals", "d1_retention", None, None),
+            ("goals", "cac", None, None),
+            ("demand", "nps", None, None),  # no file of feedback
+        )
+    ]
+
+    def resolved(until: date | None = None) -> list[tuple[str | None, str | None]]:
+        checkup = diagnose.look(given, business, Settings(until=until))
+        _, told = diagnose.published(checkup, last=follow.Report(date(2025, 4, 1), tuple(then), {}))
+        ids = {one.id for one in then}
+        return [(one.metric, one.segment) for one in told if one.status == "resolved" and one.id in ids]
+
+    assert sorted(resolved()) == [("d1_retention", None), ("d30_retention", None), ("d7_retention", "platform=ios")]
+    assert resolved(until=date(2025, 2, 1)) == [("d1_retention", None)]
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "told"),
+    [
+        (None, None, True),
+        (11, None, False),
+        (10, None, True),
+        (None, 4, False),
+        (None, 5, True),
+        (6, 7, True),
+        (1, 4, False),
+    ],
+)
+def test_a_finding_is_told_where_one_of_its_days_is_asked_about(
+    since: int | None, until: int | None, told: bool
+) -> None:
+    """One of May 5 to 10, one that goes on since, one without days, and one of the data."""
+
+    def may(day: int | None) -> date | None:
+        return None if day is None else date(2026, 5, day)
+
+    settings = Settings(since=may(since), until=may(until))
+    one = replace(finding("a", None), since=may(5), until=may(10))
+    assert diagnose.reported(one, settings) == told
+    assert diagnose.reported(replace(one, until=None), settings) == (until is None or until >= 5)
+    assert diagnose.reported(finding("b", None), settings)
+    assert diagnose.reported(replace(one, area="data"), settings)
 
 
 def test_what_counts_for_fail_on() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import get_args
 
 import numpy as np
@@ -146,6 +147,15 @@ def test_two_windows_are_two_episodes() -> None:
     n, d = quiet("share", np.random.default_rng(4), level)
     signs = {(episode.z > 0, round(episode.first, -1)) for episode in found([n], [d], "share")}
     assert signs == {(False, 60), (True, 130)}
+
+
+def test_days_that_were_told_are_of_no_other_episode() -> None:
+    """A very bad week within six bad ones, told first: what is left around it is no window of whole days, and is not told."""
+    for seed in range(4):
+        n, d = quiet("share", np.random.default_rng(seed), planted(60, 100, 0.8) * planted(78, 82, 0.3))
+        several = sorted(found([n], [d], "share"), key=lambda episode: episode.first)
+        assert any(abs(one.first - 78) <= 2 and abs(one.last - 82) <= 2 for one in several), several
+        assert all(one.last < other.first for one, other in pairwise(several)), several
 
 
 # Nothing is found where nothing is

@@ -78,6 +78,11 @@ def test_words_are_complete() -> None:
         (date(2023, 11, 24), date(2023, 11, 24), "Black Friday to Cyber Monday"),
         (date(2024, 12, 31), date(2024, 12, 31), "New Year"),
         (date(2024, 12, 31), date(2025, 1, 1), "New Year"),
+        (date(2024, 12, 24), date(2024, 12, 25), "Christmas"),
+        (date(2024, 12, 28), date(2024, 12, 29), "Christmas and New Year"),
+        (date(2010, 12, 24), date(2011, 1, 3), "Christmas and New Year"),
+        (date(2023, 1, 1), date(2023, 1, 2), "New Year"),
+        (date(2026, 2, 14), date(2026, 2, 14), "Valentine's Day"),  # within those of Spring Festival
         (date(2025, 10, 3), date(2025, 10, 6), "National Day week"),
         (date(2025, 9, 25), date(2025, 10, 22), None),
         (date(2025, 8, 17), date(2025, 8, 23), None),

@@ -12,7 +12,7 @@ import pytest
 from rawtable import binary, text
 from userops import frames, money
 from userops.errors import InputError, UsageError
-from userops.inputs.mapping import ReadOptions
+from userops.inputs.mapping import ReadOptions, rejected_rows
 from userops.inputs.orders import to_orders
 from userops.inputs.raw import RawTable
 
@@ -114,6 +114,38 @@ class TestPlainOrders:
             orders(table, where=("colour=red",))
         with pytest.raises(UsageError):
             orders(table, where=("amount>much",))
+
+    @pytest.mark.parametrize("name", ["reject", "instant", "source", "reason", "day", "n"])
+    def test_columns_that_go_by_our_own_names(self, name: str) -> None:
+        """The file's own is what a condition is about; beside ours it cannot stand, and is refused."""
+        table = text(f"user_id,ordered_at,amount,{name}\nu1,2026-01-02,1,x\nu2,2026-01-03,2,y\n")
+        assert [row[0] for row in good(orders(table))] == ["u1", "u2"]
+        assert [row[0] for row in good(orders(table, where=(f"{name}=x",)))] == ["u1"]
+        if name in ("reject", "instant"):
+            with pytest.raises(UsageError, match=f"cannot be '{name}'"):
+                orders(table, keep=(name,))
+        else:
+            assert frames.good(orders(table, keep=(name,)).rows).collect()[name].to_list() == ["x", "y"]
+
+    def test_rejected_rows_keep_columns_that_go_by_our_own_names(self) -> None:
+        table = text("user_id,ordered_at,amount,reject,reason,reason_2\nu1,soon,1,x,y,z\nu2,2026-01-03,2,a,b,c\n")
+        rows = rejected_rows(orders(table))
+        assert rows.to_dicts() == [
+            {
+                "reason": "unreadable_time",
+                "user_id": "u1",
+                "ordered_at": "soon",
+                "amount": "1",
+                "reject_2": "x",
+                "reason_3": "y",
+                "reason_2": "z",
+            }
+        ]
+
+    def test_a_column_named_source_cannot_be_kept_of_several_files(self) -> None:
+        table = text("user_id,ordered_at,amount,source\nu1,2026-01-02,1,x\n")
+        with pytest.raises(UsageError, match="several files"):
+            orders(table, table, keep=("source",))
 
     def test_a_zone_nobody_knows(self) -> None:
         with pytest.raises(UsageError):

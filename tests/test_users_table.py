@@ -50,6 +50,10 @@ class TestOneRowEach:
             assert table.rows() == [("u1", FIRST, "DE"), ("u2", LATER, "ES")]
             assert "1 users have rows that differ" in warnings[0].en
 
+    def test_where_users_came_from_may_be_called_source(self) -> None:
+        table, _ = one_row_each(users("u1,2026-01-02,ads\n", "user_id,signed_up_at,source", keep=("source",)))
+        assert table.rows() == [("u1", FIRST, "ads")]
+
     def test_without_a_sign_up_it_is_null(self) -> None:
         table, _ = one_row_each(users("7,DE\n", "id,country", keep=("country",)))
         assert table.rows() == [("7", None, "DE")]

@@ -243,7 +243,8 @@ def exact_copies(table: frames.Table, rows: int) -> int | None:
     """How many rows are copies of an earlier one in every column; None when there are too many rows to look."""
     if rows > EXACT_UP_TO:
         return None
-    every = pl.struct(pl.all().exclude("reject", "source")).hash(tables.USER_SEED)
+    ours = ["reject", "source"] if len(table.sources) > 1 else ["reject"]
+    every = pl.struct(pl.all().exclude(ours)).hash(tables.USER_SEED)
     kept = partition.Reduce(lambda rows: rows.filter(pl.col("reject") == 0).select(row=every))
     return _repeats(partition.run(table.raw, {"rows": kept}, what=table.name)["rows"]["row"])
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, Literal
 
 import polars as pl
@@ -79,6 +80,8 @@ def look(
 ) -> Checkup:
     """Every part of the check-up, its findings judged together."""
     measured = measures.measure(given, business, settings, partitions=partitions)
+    stages = _aarrr(measured, partitions)
+    measured = replace(measured, events=None)  # nobody else looks at them
     given = measured.given
     as_of = measured.as_of
     subjects = [table for table in (given.events, given.orders) if table is not None]
@@ -104,7 +107,7 @@ def look(
         replace(seen, findings=(*stale, *seen.findings)),
         portrait.look(given.orders, users=given.users, as_of=as_of, spent=measured.spent),
         said,
-        targets.look(measured, business.goals, _aarrr(measured, partitions), _scores(said)),
+        targets.look(measured, business.goals, stages, _scores(said)),
         behaviour.look(measured),
         content.look(
             given.events,
@@ -117,7 +120,8 @@ def look(
     )
     tested = sum(one.tested for one in looked)
     grade = "D" if stale else checked.grade  # whatever is found may be but the silence of a file
-    judged = judge([finding for one in looked for finding in one.findings], tested, grade)
+    told_of = [finding for one in looked for finding in one.findings if reported(finding, settings)]
+    judged = judge(told_of, tested, grade)
     if stale:  # what seems to go on is nobody's to act on
         judged = [replace(f, severity="warn") if f.severity == "error" and f.area != "data" else f for f in judged]
     told = [addressed(finding, measured, invocation) for finding in judged]
@@ -126,6 +130,14 @@ def look(
         by_area[finding.area].append(finding)
     parts = tuple(replace(one, findings=tuple(by_area[one.area])) for one in looked)
     return Checkup(measured, parts, ranked(told), checked, grade, tested)
+
+
+def reported(finding: Finding, settings: Settings) -> bool:
+    """Whether some day of a finding is asked about; what has no days always is, and so is what is wrong with the data."""
+    if finding.area == "data" or finding.since is None:
+        return True
+    first, last = finding.since, finding.until or date.max
+    return first <= (settings.until or date.max) and last >= (settings.since or date.min)
 
 
 STALE, NEAR = 7, 56
@@ -261,7 +273,7 @@ def _aarrr(measured: Measured, partitions: int | None) -> pl.DataFrame | None:
     files = aarrr.Given(given.events, given.orders, given.users, given.costs, given.referrals)
     only = [targets.AARRR_NAMES.get(goal.metric, goal.metric) for goal in business.goals]
     known = [metric.name for metric in aarrr.METRICS if metric.name in only]
-    return aarrr.figures(files, asked, known, partitions=partitions) if known else None
+    return aarrr.figures(files, asked, known, events=measured.events, partitions=partitions) if known else None
 
 
 def _scores(said: Looked) -> dict[str, targets.Actual]:
@@ -337,17 +349,26 @@ def published(
 
 
 def followed_now(measured: Measured) -> Callable[[Finding], bool]:
-    """Whether what an earlier report found was looked at this time: its line is followed, its goal is set and known."""
+    """Whether what an earlier report found was looked at this time: its days, its line, its goal."""
     lines = {(line.metric.name, line.segment) for line in measures.lines(measured)}
     goals = {goal.metric for goal in measured.business.goals}
+    made_of = {
+        "visits_per_customer": measured.presence,
+        "orders_per_customer": measured.spent,
+        "visit_conversion": measured.days,
+    }
 
     def asked(finding: Finding) -> bool:
+        if not reported(finding, measured.settings):
+            return False
         if finding.area == "goals":
             return finding.metric in goals
         if finding.area != "behaviour":
             return True
-        by_name = (finding.metric or "").endswith((".night", "_per_customer", "visit_conversion"))
-        return by_name or (finding.metric, finding.segment) in lines
+        name = finding.metric or ""
+        if name in made_of:
+            return made_of[name] is not None
+        return name.endswith(".night") or (name, finding.segment) in lines
 
     return asked
 

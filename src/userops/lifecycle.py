@@ -47,7 +47,7 @@ _LONGEST = 1 << 20
 RESERVED = frozenset({
     "user", "user_id", "id", "stage", "stage_zh", "users", "users_share", "revenue", "median_recency_days", "first",
     "last", "first_seen", "last_seen", "recency_days", "orders", "active_days", "acts", "gap", "last_gap_days", "seen",
-    "before", "last_then", "acts_then", "gap_then", "signed_up", "signed_up_at", "reported",
+    "before", "last_then", "acts_then", "gap_then", "signed_up", "signed_up_at", "reported", "name",
 })  # fmt: skip
 """Names of columns of the result, and of those on the way to it: not to be broken down by."""
 

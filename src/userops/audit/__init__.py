@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
+from itertools import count
 from typing import Any
 
 import polars as pl
@@ -288,15 +289,24 @@ def _evidence(one: Finding) -> pl.DataFrame:
     """The rows of one finding, as text, sorted."""
     table = one.scan.subject.table
     schema = table.rows.collect_schema()
-    flat = [name for name, dtype in schema.items() if not dtype.is_nested() and name not in ("reject", "source")]
-    names = pl.Series(frames.REASONS)
+    ours = ("reject", "source") if len(table.sources) > 1 else ("reject",)
+    flat = [name for name, dtype in schema.items() if not dtype.is_nested() and name not in ours]
     assert one.verdict.rows is not None  # asked for where there are some
-    chosen = table.rows.filter(one.verdict.rows).with_columns(
-        reason=pl.when(pl.col("reject") > 0).then(pl.lit(names).gather(pl.col("reject").cast(pl.UInt32)))
-    )
+    chosen = table.rows.filter(one.verdict.rows)
     if "amount" in flat:
         chosen = chosen.with_columns(amount=pl.col("amount") / 10_000)
-    order = [pl.col(name) for name in flat]
-    rows = collect(chosen.select("reason", *flat).sort(order).head(EVIDENCE_ROWS), table.name)
-    told = {"id": one.check.id, "check": one.check.name.en, "status": one.verdict.status, "file": table.name}
-    return rows.select(*(pl.lit(value).alias(name) for name, value in told.items()), pl.all().cast(pl.String))
+    rows = collect(chosen.select("reject", *flat).sort(flat).head(EVIDENCE_ROWS), table.name)
+    reason = pl.when(pl.col("reject") > 0).then(pl.lit(pl.Series(frames.REASONS)).gather(pl.col("reject")))
+    told = (one.check.id, one.check.name.en, one.verdict.status, table.name)
+    return rows.select(
+        *(pl.lit(value).alias(name) for name, value in zip(_EVIDENCE, told, strict=True)),
+        reason.alias("reason"),
+        *(pl.col(name).cast(pl.String).alias(_free(name, flat)) for name in flat),
+    )
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    """A name of the file's, with a number behind where it is one of the evidence: ``status_2``."""
+    if name not in (*_EVIDENCE, "reason"):
+        return name
+    return next(free for n in count(2) if (free := f"{name}_{n}") not in taken)

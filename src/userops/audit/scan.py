@@ -29,6 +29,8 @@ ROLES: dict[str, tuple[str, ...]] = {
     "unit_price": ("unit_price", "unitprice", "单价"),
     "quantity": ("quantity", "qty", "数量"),
     "order_id": ("order_id", "order_no", "transaction_id", "订单号"),
+    "placed": ("created_at", "order_created_at", "order_time", "created", "下单时间", "订单创建时间", "创建时间"),
+    "paid": ("paid_at", "pay_time", "paid_time", "payment_time", "付款时间", "支付时间", "订单付款时间"),
 }
 """Columns beside the canonical ones that a check can use, by the names they go by."""
 
@@ -90,6 +92,13 @@ def column_of(role: str, names: Sequence[str]) -> str | None:
     """The first of ``names`` that a role of :data:`ROLES` goes by."""
     known = {re.sub(r"[\s_\-]+", "", alias).casefold() for alias in ROLES[role]}
     return next((name for name in names if re.sub(r"[\s_\-]+", "", name).casefold() in known), None)
+
+
+def other_time(own: str | None, names: Sequence[str]) -> tuple[str, str] | None:
+    """Which of ``names`` says when orders were paid (``paid``), or placed, where ``own``, their time, is the payment."""
+    role = "placed" if own is not None and column_of("paid", [own]) else "paid"
+    found = column_of(role, [name for name in names if name != own])
+    return (role, found) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +203,7 @@ def scanned(
         subject,
         books,
         small,
-        repeats(table, likeness(), one_in),
+        repeats(table, likeness(table), one_in),
         repeated,
         _rhythm(subject, small["busy"]) if "busy" in small else pl.DataFrame(),
         profile_of(table, books, besides=subject.columns.get("user_id", "user_id")),
@@ -218,9 +227,10 @@ def _samples(subject: Subject, books: account.Account) -> dict[str, list[str]]:
     return {reason: cells["cell"].drop_nulls().to_list() for reason, cells in zip(queries, found, strict=True)}
 
 
-def likeness() -> pl.Expr:
-    """A number that rows share which are alike in every column."""
-    return pl.struct(pl.all().exclude("reject", "source")).hash(tables.USER_SEED)
+def likeness(table: frames.Table) -> pl.Expr:
+    """A number that rows share which are alike in every column, whatever file they are from."""
+    ours = ("reject", "source") if len(table.sources) > 1 else ("reject",)
+    return pl.struct(pl.all().exclude(ours)).hash(tables.USER_SEED)
 
 
 def repeats(table: frames.Table, mark: pl.Expr, one_in: int, told: pl.Expr | None = None) -> Repeats:
@@ -292,10 +302,27 @@ def _sums(subject: Subject) -> partition.Reduce:
             told, paid = product.is_finite() & (amount > 0), amount / 10_000
             counts |= {"products": good & told, "unequal": good & told & ((product - paid).abs() > 0.011 + paid * 0.01)}
 
+    if (early := paid_early(subject)) is not None:
+        counts |= {"paid": good & early.is_not_null(), "paid_early": good & early}
+
     def count(rows: pl.LazyFrame) -> pl.LazyFrame:
         return rows.select(what=pl.lit(0), **{name: _total(met) for name, met in counts.items()})
 
     return partition.Reduce(count, keys=("what",))
+
+
+def paid_early(subject: Subject) -> pl.Expr | None:
+    """Whether an order was paid 5 minutes or more before it was placed; of payments that are dates, a day or more.
+
+    Null where one of the two is not known, None where the file does not tell both.
+    """
+    found = other_time(subject.columns.get(subject.table.time), subject.schema.names())
+    if subject.kind != "orders" or found is None or subject.schema[found[1]] != pl.Datetime("us"):
+        return None
+    here, there = pl.col(subject.table.time).to_physical(), pl.col(found[1]).to_physical()
+    paid, placed = (there, here) if found[0] == "paid" else (here, there)
+    dated = paid % _DAY == 0
+    return pl.when(dated).then(paid < placed // _DAY * _DAY).otherwise(paid <= placed - _TOLERANCE)
 
 
 def _later(subject: Subject) -> partition.Reduce:

@@ -16,7 +16,7 @@ from itertools import pairwise
 import polars as pl
 
 from userops import frames, partition, periods, tables
-from userops.checkup import demand, follow, rhythm
+from userops.checkup import complaints, follow, rhythm
 from userops.checkup.findings import Evidence, Finding
 from userops.checkup.measures import Measured
 from userops.errors import UsageError
@@ -100,7 +100,7 @@ def _reduce(finding: Finding, measured: Measured) -> tuple[str, partition.Reduce
 
     metric = finding.metric
     if finding.area == "demand" and given.feedback is not None:
-        voices = demand.voices(finding)
+        voices = complaints.voices(finding)
         return ("feedback", voices) if voices is not None else None
     if metric.endswith("_per_customer") and given.orders is not None:
         return "orders", _silent(value, last - first + 1, measured)

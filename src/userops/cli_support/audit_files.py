@@ -11,7 +11,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from userops import audit, outputs
-from userops.audit.scan import ROLES
+from userops.audit.scan import ROLES, other_time
 from userops.cli_support.business_files import all_have, fitting, mapping_of, require_columns, together
 from userops.errors import InputError, UsageError
 from userops.inputs import layouts
@@ -42,9 +42,9 @@ _CANONICAL = frozenset(
         "ingested_at",
         "signed_up_at",
     }
-    | {"reject", "source", "reason"}
+    | {"reject"}
 )
-"""Names that are taken in canonical rows."""
+"""Names that are taken in canonical rows; of several files ``source`` is another."""
 
 _KINDS: tuple[Kind, ...] = ("orders", "events", "users")
 
@@ -80,12 +80,15 @@ def _subject(kind: Kind, tables: Sequence[RawTable], options: ReadOptions) -> au
     """Tables of one kind in canonical columns, and every other column that all of them have."""
     what = layouts.recognise(tables[0], layout=options.layout, mapping=options.mapping, want=kind)
     playing = {column for role in _CANONICAL for column in what.roles.get(role, ())}
-    others = [name for name in tables[0].schema if name not in playing and name not in _CANONICAL]
+    taken = _CANONICAL | ({"source"} if len(tables) > 1 else set())
+    others = [name for name in tables[0].schema if name not in playing and name not in taken]
     keep = [name for name in others if all_have(tables, kind, name, options)]
     for role in ROLES:
         if role == "order_id" and kind == "events" and role in what.roles and what.roles[role][0] not in keep:
             keep.append(role)
-    options = replace(options, keep=tuple(keep))
+    other = other_time(what.roles.get("ordered_at", (None,))[0], list(tables[0].schema)) if kind == "orders" else None
+    moments = [other[1]] if other is not None and all_have(tables, kind, other[1], options) else []
+    options = replace(options, keep=tuple(keep), times=tuple(moments))
     table: Table
     if kind == "orders":
         table = to_orders(tables, options, need_amount=False)

@@ -14,6 +14,7 @@ from userops.inputs.costs import to_costs
 from userops.inputs.events import to_events
 from userops.inputs.feedback import to_feedback
 from userops.inputs.layouts import Kind
+from userops.inputs.mapping import OURS
 from userops.inputs.orders import to_orders
 from userops.inputs.raw import RawTable
 from userops.inputs.referrals import to_referrals
@@ -82,7 +83,7 @@ def read(
     users = run.users_of([*beside, *given], of_users) if given else run.users(of_users)
     if tables:
         run.told(together(list(tables.values())))
-    mind = tuple(_chosen_apart(opened, options))
+    mind = tuple(_not_narrowed(opened, options))
     return Files(users=users, kept=chosen | {"users": of_users}, mind=mind, **tables)  # type: ignore[arg-type] # each of its kind
 
 
@@ -115,7 +116,7 @@ def _chosen(
         kind: tuple(
             column
             for column in choose(kind, tables[0])
-            if column not in elsewhere and all_have(tables, kind, column, options)
+            if column not in (*elsewhere, *OURS) and all_have(tables, kind, column, options)
         )
         for kind, tables in opened.items()
     }
@@ -145,6 +146,11 @@ def all_have(tables: Sequence[RawTable], kind: Kind, column: str, options: ReadO
     return all(_has(table, kind, column, options) for table in tables)
 
 
+def _some_has(tables: Sequence[RawTable], kind: Kind, column: str, options: ReadOptions) -> bool:
+    """Whether any of the tables of a kind has a column: all must have it then."""
+    return any(_has(table, kind, column, options) for table in tables)
+
+
 def _kind_of_layout(name: str | None) -> str | None:
     known = layouts.layout_named(name) if name else None
     return known.kind if known else None
@@ -155,7 +161,7 @@ def require_columns(opened: Mapping[Kind, Sequence[RawTable]], users: Sequence[R
     tables = [(kind, table) for kind, group in opened.items() for table in group]
     columns = list(dict.fromkeys(name for _, table in tables for name in layouts.columns_of(table.schema)))
     named = [condition.column for condition in options.conditions]
-    lost = [name for name in named if not any(_has(table, kind, name, options) for kind, table in tables)]
+    lost = [name for name in named if not any(_some_has(group, kind, name, options) for kind, group in opened.items())]
     known = mapping_of([*(table for _, table in tables), *users], options)
     lost += [column for role, column in options.mapping.items() if role not in known]
     if lost:
@@ -163,28 +169,30 @@ def require_columns(opened: Mapping[Kind, Sequence[RawTable]], users: Sequence[R
         raise InputError.column_unknown(lost[0], name, columns)
 
 
-def _chosen_apart(opened: Mapping[Kind, Sequence[RawTable]], options: ReadOptions) -> Iterator[Text]:
-    """A warning where users are chosen by what costs know nothing of: spend is then of all."""
-    if "costs" not in opened:
-        return
-    main: Kind = "events" if "events" in opened else "orders"
-    if main not in opened:
-        return
-    chosen = ["--only-users"] if options.only_users is not None else []
+def _not_narrowed(opened: Mapping[Kind, Sequence[RawTable]], options: ReadOptions) -> Iterator[Text]:
+    """Warnings of what is asked for and cannot be asked of every file, all rows of which count therefore."""
     for text, condition in zip(options.where, options.conditions, strict=True):
-        if all_have(opened[main], main, condition.column, options):
-            chosen += [] if all_have(opened["costs"], "costs", condition.column, options) else [f"--where '{text}'"]
-    if chosen:
-        listed = ", ".join(chosen)
+        lacking = [tables for kind, tables in opened.items() if not _some_has(tables, kind, condition.column, options)]
+        names = [table.name for tables in lacking for table in tables]
+        if names:
+            yield Text(
+                f"--where '{text}' leaves {', '.join(names)} as {'they are' if len(names) > 1 else 'it is'}: "
+                f"no column '{condition.column}' there, every row counts",
+                f"--where '{text}' 对 {'、'.join(names)} 不起作用:其中没有列 '{condition.column}',所有行均计入",
+            )
+    if "costs" in opened and options.only_users is not None and opened.keys() & {"events", "orders"}:
         yield Text(
-            f"costs know nothing of {listed}: spend, and what is made of it, is of all users, not of those chosen",
-            f"费用数据不受 {listed} 限制:花费及相关指标为全部用户,而非所选用户",
+            "costs know nothing of --only-users: spend, and what is made of it, is of all users, not of those chosen",
+            "费用数据不受 --only-users 限制:花费及相关指标为全部用户,而非所选用户",
         )
 
 
 def fitting(kind: Kind, tables: Sequence[RawTable], options: ReadOptions) -> ReadOptions:
-    """The options that are about these tables: conditions and roles of their columns, the layout of their kind."""
-    where = [text for text in options.where if all_have(tables, kind, filters.parse(text).column, options)]
+    """The options that are about these tables: conditions and roles of their columns, the layout of their kind.
+
+    A condition on a column that only some of them have stays, and is refused as it is where they stand alone.
+    """
+    where = [text for text in options.where if _some_has(tables, kind, filters.parse(text).column, options)]
     mine = options.layout in (layouts.NO_LAYOUT, None) or _kind_of_layout(options.layout) in (kind, None)
     beside = kind in BESIDE
     return replace(

@@ -9,6 +9,7 @@ particular to a kind: :mod:`~userops.inputs.orders`, :mod:`~userops.inputs.event
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -18,7 +19,7 @@ import polars as pl
 from userops import frames, money, periods
 from userops.collecting import collect
 from userops.errors import InputError, UsageError
-from userops.inputs import filters, layouts, nested, times, values
+from userops.inputs import filters, layouts, nested, sniffing, times, values
 from userops.inputs.raw import HEAD_ROWS
 from userops.inputs.times import Clock
 from userops.inputs.values import Column, Reading
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from userops.frames import Grain
     from userops.inputs.identities import Identities
     from userops.inputs.raw import RawTable
+
+OURS = ("reject", "instant")
+"""Columns that every table of ours has, whatever the file holds: a column of that name cannot be kept beside them."""
 
 _SOURCE = "\x1fsource"
 _SENT_AS, _MOMENT, _LIKENESS = "\x1fsent as", "\x1fmoment", "\x1flikeness"
@@ -44,7 +48,8 @@ class ReadOptions:
     that arrived later are), ``where`` (conditions as text), ``only_users`` (one column ``user_id``, text),
     ``identities`` (which ids are one user), ``drop_duplicates``; ``decimal_comma``, ``date_format``, ``day_first``,
     ``amount_unit`` (None: as the data tell); ``keep``: further columns, by the name of a role, of a column of the
-    file, or of what lies inside one (:mod:`userops.inputs.nested`).
+    file, or of what lies inside one (:mod:`userops.inputs.nested`); ``times``: those of them that are read as times, where
+    they can be.
     """
 
     mapping: dict[str, str] = field(default_factory=dict)
@@ -62,6 +67,7 @@ class ReadOptions:
     amount_unit: Literal["major", "minor"] | None = None
     drop_duplicates: bool = False
     keep: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
 
     @property
     def conditions(self) -> tuple[filters.Condition, ...]:
@@ -73,6 +79,10 @@ def checked(tables: Sequence[RawTable], options: ReadOptions) -> None:
     """UsageError where an option is wrong whatever the tables hold."""
     periods.time_zone(options.tz)
     _ = options.conditions
+    if taken := [name for name in options.keep if name in OURS]:
+        raise UsageError.bad_value(
+            "a column to look at", taken[0], "any other name: that one is ours; rename the column"
+        )
     if len(tables) > 1 and "source" in options.keep:
         raise UsageError.conflict("a column named source", "several files", "give the column another name")
 
@@ -97,10 +107,19 @@ def kind_of(tables: Sequence[RawTable], options: ReadOptions) -> Literal["orders
 
 
 def rejected_rows(table: frames.Table) -> pl.DataFrame:
-    """The rows that do not count, every column as it was read, with ``reason`` in front."""
-    names = pl.Series(frames.REASONS)
+    """The rows that do not count, every column as it was read, with ``reason`` in front.
+
+    A column of the file by the name of ours has a number behind: ``reason_2``.
+    """
     bad = collect(table.raw.filter(pl.col("reject") != 0), table.name)
-    return bad.select(names.gather(bad["reject"]).alias("reason"), pl.all().exclude("reject", "reason"))
+    rows = bad.drop("reject")
+    rows.columns = _apart(rows.columns, "reason")
+    return rows.insert_column(0, pl.Series("reason", frames.REASONS).gather(bad["reject"]))
+
+
+def _apart(columns: Iterable[str], ours: str) -> list[str]:
+    """The columns, one that goes by a name of ours with a number behind: ``reject_2``."""
+    return list(sniffing.tidy_names((ours, *columns))[0][1:])
 
 
 # --- groups of tables -------------------------------------------------------------------------------------------
@@ -207,15 +226,29 @@ def user(group: Group) -> Reading:
 
 def time(group: Group, options: ReadOptions, role: str) -> Reading:
     """When it was: wall clock and moment (:func:`userops.inputs.times.read_time`)."""
+    clock = _clock(group, options)
+    return values.first_filled([times.read_time(column, clock) for column in group.playing(role)])
+
+
+def _clock(group: Group, options: ReadOptions) -> Clock:
+    """How the times of a group are read."""
     known = group.what.variant
-    clock = Clock(
+    return Clock(
         options.tz,
         known.timezone if known else None,
         options.date_format,
         options.day_first,
         month_first_if_open=known is not None and known.month_first,
     )
-    return values.first_filled([times.read_time(column, clock) for column in group.playing(role)])
+
+
+def _further_times(group: Group, options: ReadOptions) -> dict[str, Reading]:
+    """Further columns as times, null where a cell is none; without those that nobody can tell how to read."""
+    found = {}
+    for name in options.times:
+        with suppress(InputError):
+            found[name] = replace(times.read_time(group.whole(group.named(name)), _clock(group, options)), flaws={})
+    return found
 
 
 def arrival(group: Group, options: ReadOptions, at: Reading) -> dict[str, Reading]:
@@ -288,7 +321,7 @@ def part(
     ``fields``: the readings of its columns; ``at``: which of them is its time; ``flaws``: what else may be wrong with
     a row; ``sent_as``: a number that the copies of one event share (:func:`_copies_marked`); ``notes``: to be told.
     """
-    known = dict(fields)
+    known = {**_further_times(group, options), **fields}
     dtypes = [group.columns[name] for name in layouts.playing(group.what, "user_id", group.first)]
     rows = _prepared(group.rows, [*known.values(), *([sent_as] if sent_as else [])])
     if options.identities is not None:
@@ -298,7 +331,7 @@ def part(
         known["instant"] = Reading(moment, pl.Datetime("us"))
     found = {reason: flaw for reading in known.values() for reason, flaw in reading.flaws.items()}
     found |= {**(flaws or {}), **_row_flaws(group, options, known, at)}
-    known |= {name: _kept(group, name) for name in options.keep if name not in known and name != "source"}
+    known |= {name: _kept(group, name) for name in options.keep if name not in known}
 
     reject = frames.first_reason(found).alias("reject")
     source = [pl.col(_SOURCE).alias("source")] if _SOURCE in group.rows.collect_schema() else []
@@ -309,7 +342,8 @@ def part(
         alike = [r.value.cast(pl.String) if isinstance(r.dtype, by_code) else r.value for r in known.values()]
         likeness = pl.struct(value.alias(name) for name, value in zip(known, alike, strict=True)).hash(_SEED)
         marks = [sent_as.value.alias(_SENT_AS), known["instant"].value.alias(_MOMENT), likeness.alias(_LIKENESS)]
-    as_read = [pl.col(name) for name in group.first.schema if name != "reject"]
+    read = group.first.schema
+    as_read = [pl.col(name).alias(apart) for name, apart in zip(read, _apart(read, "reject"), strict=True)]
     return Part(
         group,
         rows.select(*columns, *source, *marks, reject),
@@ -357,7 +391,7 @@ def _row_flaws(group: Group, options: ReadOptions, known: Mapping[str, Reading],
 
 def _meets(group: Group, condition: filters.Condition, known: Mapping[str, Reading]) -> pl.Expr:
     """True for rows that meet a ``--where`` condition, on a canonical column, a role or a column of the file."""
-    if condition.column not in known:
+    if condition.column not in known or (condition.column in OURS and condition.column in group.columns):
         if condition.column in layouts.ROLES and condition.column in group.what.open:
             layouts.playing(group.what, condition.column, group.first)
         column = group.whole(group.named(condition.column))

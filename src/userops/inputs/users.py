@@ -43,7 +43,8 @@ def one_row_each(users: frames.Users) -> tuple[pl.DataFrame, tuple[Text, ...]]:
     sign-ups the least, so that the order of rows never matters.
     """
     rows = frames.good(users.rows).with_columns(pl.col("user_id").cast(pl.String))
-    names = [name for name in rows.collect_schema().names() if name not in ("user_id", "signed_up_at", "source")]
+    ours = {"user_id", "signed_up_at", *(("source",) if len(users.sources) > 1 else ())}
+    names = [name for name in rows.collect_schema().names() if name not in ours]
     filled = {name: pl.col(name).sort_by("signed_up_at", name, nulls_last=True).drop_nulls() for name in names}
     differ = [value.n_unique() > 1 for value in filled.values()]
     each = rows.group_by("user_id").agg(

@@ -39,7 +39,7 @@ RESERVED = frozenset({
     "expected_orders", "ltv", "ltv_low", "ltv_high", "tier", "tier_zh", "spent", "repeat", "orders", "day", "value", "nth",
     "users", "users_share", "value_share", "expected_value", "mean_ltv", "ltv_from",
     "cohort", "cohort_users", "eligible_users", "revenue_per_user", "complete", "cac", "ltv_cac", "payback", "paid_back",
-    "reason", "reason_zh", "spend", "seen", "paid", "amount", "all",
+    "reason", "reason_zh", "spend", "seen", "paid", "amount", "all", "name", "low", "high",
 })  # fmt: skip
 """Names of columns of the result, and of those on the way to it: not to be broken down by."""
 

@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from userops.texts import Text
 
 _FIXED: tuple[tuple[tuple[int, int], tuple[int, int], Text], ...] = (
-    ((1, 1), (1, 2), Text("New Year", "元旦")),
     ((2, 14), (2, 14), Text("Valentine's Day", "情人节")),
     ((3, 7), (3, 8), Text("Women's Day sale", "三八女神节")),
     ((5, 1), (5, 5), Text("Labour Day", "劳动节")),
@@ -17,8 +16,10 @@ _FIXED: tuple[tuple[tuple[int, int], tuple[int, int], Text], ...] = (
     ((10, 24), (11, 12), Text("Double 11", "双十一")),
     ((12, 12), (12, 12), Text("Double 12", "双十二")),
     ((12, 20), (12, 26), Text("Christmas", "圣诞季")),
-    ((12, 30), (12, 31), Text("New Year", "元旦")),
+    ((12, 20), (1, 6), Text("Christmas and New Year", "圣诞与元旦")),
+    ((12, 30), (1, 2), Text("New Year", "元旦")),
 )
+"""First and last day, a month and a day each; what ends before it begins ends in the next year."""
 
 _SPRING: tuple[date, ...] = tuple(
     map(
@@ -37,18 +38,20 @@ BLACK_FRIDAY = Text("Black Friday to Cyber Monday", "黑色星期五至网络星
 
 
 def known(first: date, last: date) -> Text | None:
-    """What the calendar knows of most of these days (inclusive); None: nothing, or less than half of them."""
+    """What the calendar knows of most of these days (inclusive), the shortest; None: nothing, or less than half of them."""
     days = (last - first).days + 1
-    for year in range(first.year - 1, last.year + 2):
-        for begin, end, name in _year(year):
-            shared = (min(last, end) - max(first, begin)).days + 1
-            if shared * 2 >= days:
-                return name
-    return None
+    every = [span for year in range(first.year - 1, last.year + 2) for span in _year(year)]
+    met = [(end - begin, begin, name) for begin, end, name in every if 2 * _shared(first, last, begin, end) >= days]
+    return min(met, key=lambda one: one[:2])[2] if met else None
+
+
+def _shared(first: date, last: date, begin: date, end: date) -> int:
+    """How many days two spans have in common."""
+    return (min(last, end) - max(first, begin)).days + 1
 
 
 def _year(year: int) -> list[tuple[date, date, Text]]:
-    found = [(date(year, *begin), date(year, *end), name) for begin, end, name in _FIXED]
+    found = [(date(year, *begin), date(year + (end < begin), *end), name) for begin, end, name in _FIXED]
     found += [
         (day - timedelta(days=7), day + timedelta(days=14), SPRING_FESTIVAL) for day in _SPRING if day.year == year
     ]
