@@ -41,7 +41,7 @@ WIDTH: dict[Grain, int] = {"day": 24 * HOUR, "week": 7 * 24 * HOUR, "month": 30 
 RESERVED = frozenset({
     "cohort", "cohort_users", "period", "users", "eligible_users", "retention", "ci_low", "ci_high", "complete",
     "left_censored", "revenue", "cohort_revenue", "gross_retention", "user", "visit", "anchor", "reach", "offset", "at",
-    "start", "seen", "begun", "value", "gross", "bucket", "signed_up", "user_id", "reject", "day", "n", "part",
+    "start", "seen", "begun", "value", "gross", "bucket", "signed_up", "user_id", "reject", "n", "part",
 })  # fmt: skip
 """Names of columns of the result, and of those on the way to it: not to be broken down by."""
 
@@ -102,7 +102,7 @@ class Settings:
         if not 0.5 <= self.confidence < 1:
             raise UsageError.bad_value("--confidence", self.confidence, "a share from 0.5 to below 1, such as 0.95")
         for option, column in (("--by", self.by), ("--cohort-by", self.cohort_by)):
-            if column in RESERVED:
+            if column in RESERVED or (option, column) == ("--by", "day"):  # cohorts may be by day
                 raise UsageError.bad_value(option, column, "a column that goes by none of the names of the result")
         if self.by is not None and self.by == self.cohort_by:
             raise UsageError.conflict("--by", "--cohort-by", "one of them is enough for a column")

@@ -24,7 +24,8 @@ ROWS_AT_ONCE = 50_000_000
 """Rows whose visits are looked for together: they take some 2 GB."""
 
 NEED = partition.Need(working=60, held=8)
-"""Memory that a row takes, as measured; more where users are told apart."""
+NEED_OF_ORDERS = partition.Need(working=60, held=45)
+"""Memory that a row takes, as measured: users cause many events a day, but hardly two orders in a day or a week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,10 @@ def visits(
         names = table.rows.collect_schema().names()
         if by not in names:
             raise InputError.column_unknown(by, table.name, names)
-    plain = by is None and users is None and grain != "day"
-    need = NEED if by is None and users is None else partition.TYPICAL
+    plain = by is None and users is None and grain != "day" and not _too_long(table, grain)
+    need = NEED_OF_ORDERS if isinstance(table, frames.Orders) and grain in ("day", "week") else NEED
+    if by is not None or users is not None:
+        need = partition.TYPICAL
     partitions = partitions or partition.count_for(table.size, at_once=ROWS_AT_ONCE, need=need)
 
     def run(of_visits: partition.Reduce) -> tuple[account.Account, dict[str, pl.DataFrame]]:
@@ -138,6 +141,16 @@ def visits(
         rows = rows.with_columns(first=pl.min_horizontal("first", "signed_up")).drop("signed_up")
     as_of = as_of or account.latest_day(books)
     return Visits(rows.collect(), books, as_of, grain, week_start, small)
+
+
+def _too_long(table: frames.Table, grain: Grain) -> bool:
+    """Whether it is worth a look, and true, that there are more weeks than a mask holds: one column of orders tells."""
+    if grain != "week" or not isinstance(table, frames.Orders) or table.size is None:
+        return False
+    at = pl.col(table.time).to_physical()
+    ends = partition.Reduce(lambda rows: rows.select(first=at.min(), last=at.max()))
+    first, last = partition.run(table.rows, {"ends": ends}, what=table.name)["ends"].row(0)
+    return first is not None and (last - first) // periods.MICROSECONDS_A_DAY > 7 * MASK_WIDTH
 
 
 def opened(
