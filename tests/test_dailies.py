@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from userops import frames, money, partition, tables
+from userops import coded, frames, money, partition, tables
 from userops.checkup import dailies
 from userops.checkup.dailies import OTHER, Cells, Dimension, EventPlan, OrderPlan
 
@@ -64,7 +64,7 @@ def people(seed: int) -> pl.DataFrame:
     )
 
 
-def coded(users: pl.DataFrame, table: frames.Table) -> pl.DataFrame:
+def with_codes(users: pl.DataFrame, table: frames.Table) -> pl.DataFrame:
     """Users as a plan wants them."""
     known = tables.known_users(users, table, "day", "monday")
     return known.select("user", "signed_up", country=COUNTRY.code(pl.col("country")))
@@ -74,11 +74,10 @@ def event_tables(frame: pl.DataFrame, users: pl.DataFrame | None, partitions: in
     """The cells of events and newcomers with their labels, and how often users were there."""
     events = frames.events(frame, as_of=date(2024, 2, 15))
     user_dims = (COUNTRY,) if users is not None else ()
-    plan = EventPlan(
-        NAMES, NAMES, "buy", 7, (CHANNEL, PLATFORM), user_dims, coded(users, events) if users is not None else None
-    )
+    known, span = with_codes(users, events) if users is not None else None, (number(FIRST), number(date(2024, 2, 15)))
+    plan = EventPlan(NAMES, NAMES, "buy", 7, (CHANNEL, PLATFORM), user_dims, known, span)
     small = partition.run(
-        events.rows,
+        frames.good(coded.code(("channel", "platform"))(events.rows)),
         {
             "days": dailies.event_cells(plan),
             "newcomers": dailies.newcomer_cells(plan),
@@ -86,7 +85,7 @@ def event_tables(frame: pl.DataFrame, users: pl.DataFrame | None, partitions: in
         },
         what="the frame",
         partitions=partitions,
-        prepare=lambda rows: dailies.user_days(plan, rows),
+        prepare=lambda rows: dailies.user_days(plan, rows, "the frame"),
     )
     cells = {name: dailies.labelled(small[name], plan.dims) for name in ("days", "newcomers")}
     return {**cells, "presence": small["presence"].sort("user", "day")}
@@ -174,6 +173,20 @@ def test_rows_may_come_in_any_order_and_in_parts() -> None:
         other = event_tables(frame.sample(fraction=1, shuffle=True, seed=seed), users.reverse(), partitions)
         for name, table in whole.items():
             assert_frame_equal(table, other[name])
+
+
+def test_days_too_far_apart_for_one_number() -> None:
+    """Where user, time, cell and event do not fit into one number, the user-days are the same."""
+    rows = frames.good(coded.code(("channel",))(frames.events(log(4)).rows))
+    many = Dimension("channel", ("ads", "mail", *(f"c{n}" for n in range(700))))
+    near, far = (
+        EventPlan(NAMES, NAMES, "buy", 7, (many,), (), None, (number(first), number(last)))
+        for first, last in ((FIRST, date(2024, 3, 1)), (FIRST, date(2262, 12, 31)))
+    )
+    assert near.is_short
+    assert not far.is_short
+    one, two = (dailies.user_days(plan, rows, "the frame").collect() for plan in (near, far))
+    assert_frame_equal(one, two)
 
 
 def test_one_time_two_segments() -> None:
@@ -319,13 +332,11 @@ def test_one_value_says_nothing_and_too_many_cells_are_left_out() -> None:
     assert dailies.dimensions({"x": counts(a=0).clear()}, ["x"]) == ((), ())
 
 
-def test_values_are_counted_of_rows_that_count() -> None:
-    """Nulls are a value of their own, rejected rows none."""
-    frame = log(2)
-    good = frames.good(frames.events(frame).rows).collect()
-    small = partition.run(frames.events(frame).rows, {"n": dailies.value_counts("channel")}, what="the frame")["n"]
-    found = dict(small.filter(pl.col("n") > 0).iter_rows())
-    assert found == Counter(good["channel"].to_list())
+def test_values_are_counted() -> None:
+    """Nulls are a value of their own."""
+    good = frames.good(frames.events(log(2)).rows)
+    small = partition.run(good, {"n": dailies.value_counts("channel")}, what="the frame")["n"]
+    assert dict(small.iter_rows()) == Counter(good.collect()["channel"].to_list())
 
 
 def test_labels_of_cells() -> None:

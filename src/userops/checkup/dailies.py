@@ -12,12 +12,14 @@ first user-day.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
 
-from userops import frames, partition, tables
+from userops import coded, frames, partition, tables
+from userops.collecting import collect, guarded
 from userops.periods import MICROSECONDS_A_DAY
 
 MOST_EVENTS = 40
@@ -35,8 +37,8 @@ OTHER = "(other)"
 RETURN_DAYS = (1, 7, 30)
 REPEAT_DAYS = 30
 
-_FIRST = 1 << 37
-"""More microseconds than a day has."""
+_WORD = 1 << 64
+"""Values of a 64-bit number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +125,13 @@ def dimensions(
 
 
 def value_counts(column: str) -> partition.Reduce:
-    """How often each value of a column occurs in rows that count: ``value, n``."""
+    """How often each value of a column occurs in rows, all of which count: ``value`` (text), ``n``."""
 
     def of(rows: pl.LazyFrame) -> pl.LazyFrame:
-        value = pl.when(pl.col("reject") == 0).then(pl.col(column).cast(pl.String))
-        return rows.group_by(value=value).agg(n=(pl.col("reject") == 0).sum().cast(pl.Int64))
+        counted = rows.group_by(value=column).agg(n=pl.len().cast(pl.Int64))
+        return counted.with_columns(pl.col("value").cast(pl.String))
 
     return partition.Reduce(of, keys=("value",))
-
-
-def event_counts() -> partition.Reduce:
-    """How often each event occurs in rows that count: ``value, n``."""
-    return value_counts("event")
 
 
 # --- events ---------------------------------------------------------------------------------------------------------
@@ -145,6 +142,7 @@ class EventPlan:
     """What is asked of the events: names that are told apart, steps of the funnel, the act that activates.
 
     ``rows_dims``: columns of the rows; ``user_dims``: columns of ``users`` (``user``, a code per column, ``signed_up``).
+    ``span``: the first and the last day of the rows, since 1970.
     """
 
     names: tuple[str, ...]
@@ -154,11 +152,23 @@ class EventPlan:
     rows_dims: tuple[Dimension, ...]
     user_dims: tuple[Dimension, ...]
     users: pl.DataFrame | None
+    span: tuple[int, int]
 
     @property
     def dims(self) -> tuple[Dimension, ...]:
         """All columns that make cells, those of the rows first."""
         return (*self.rows_dims, *self.user_dims)
+
+    @property
+    def marks(self) -> int:
+        """How many pairs of a cell of the rows and an event there are; what is not told apart is one more event."""
+        return _width(self.rows_dims) * (len(self.names) + 1)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the microsecond, the cell and the event of a row fit into one number: one sorts much faster than two."""
+        first, last = self.span
+        return (last - first + 1) * MICROSECONDS_A_DAY * self.marks <= _WORD
 
     def bit(self, event: str) -> int:
         """The bit of an event in a mask."""
@@ -169,41 +179,67 @@ class EventPlan:
         return (pl.col("mask") & self.bit(event)) != 0
 
 
-def user_days(plan: EventPlan, rows: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per user and day: ``user, day, mask, cell, start``.
+def user_days(plan: EventPlan, rows: pl.LazyFrame, what: str) -> pl.LazyFrame:
+    """One row per user and day of coded rows (:mod:`userops.coded`), sorted by them: ``user, day, mask, cell, start``.
 
     ``mask`` has a bit per event, ``cell`` is the codes of its segment in one number, ``start`` the day the user was new.
+    ``what`` names the input in errors.
     """
-    good = pl.col("reject") == 0
-    physical = pl.col("time").to_physical()
-    day = tables.day(physical)
-    cells = 1
-    code = pl.lit(0, pl.Int64)
-    for dimension in plan.rows_dims:
-        code = code * (len(dimension.values) + 1) + dimension.code(pl.col(dimension.name))
-        cells *= len(dimension.values) + 1
-    event = pl.col("event").cast(pl.Enum(plan.names), strict=False).to_physical()
-    bits = pl.lit(pl.Series("bits", [1 << n for n in range(len(plan.names))], dtype=pl.Int64))
-    keyed = rows.select(
-        visit=pl.when(good).then(tables.visit(pl.col("user_id"), day)),
-        bit=bits.gather(event, null_on_oob=True).fill_null(0),
-        at=(physical % MICROSECONDS_A_DAY) * cells + code,
+    events, visit, at = len(plan.names) + 1, pl.col("visit"), pl.col("at")
+    bits = pl.lit(pl.Series([*(1 << n for n in range(len(plan.names))), 0], dtype=pl.Int64))
+    together = _in_order(plan, rows, what).select("visit", "at", bit=bits.gather(at % events))
+    grouped = together.group_by("visit", maintain_order=True).agg(mask=pl.col("bit").bitwise_or(), at=at.first())
+    days = grouped.select(
+        "mask",
+        user=(visit // _WORD).cast(pl.Int64).reinterpret(signed=False),
+        day=(visit.cast(pl.UInt64, wrap_numerical=True).cast(pl.Int64) + plan.span[0]).cast(pl.Int32),
+        cell=(at // events % _width(plan.rows_dims)).cast(pl.Int64),
     )
-    grouped = keyed.group_by("visit").agg(mask=pl.col("bit").bitwise_or(), at=pl.col("at").min())
-    days = grouped.filter(pl.col("visit").is_not_null()).select(
-        "mask", user=tables.visitor(), day=tables.visited(), cell=pl.col("at") % cells
-    )
-    starts = days.group_by("user").agg(start=pl.col("day").min())
+    start = pl.when(_comes()).then("day").forward_fill()
     if plan.users is not None:
-        starts = starts.join(plan.users.lazy(), on="user", how="left")
-        starts = starts.with_columns(start=pl.min_horizontal("start", "signed_up"))
-    own, width = pl.lit(0, pl.Int64), 1
-    for dimension in plan.user_dims:
-        own = own * (len(dimension.values) + 1) + pl.col(dimension.name).fill_null(len(dimension.values))
-        width *= len(dimension.values) + 1
-    return days.join(starts.select("user", "start", own=own), on="user", how="left").select(
-        "user", "day", "mask", "start", cell=pl.col("cell") * width + pl.col("own")
-    )
+        days = days.join(plan.users.lazy(), on="user", how="left", maintain_order="left")
+        start = pl.min_horizontal(start, "signed_up")
+    own = _mixed({dimension: pl.col(dimension.name).fill_null(len(dimension.values)) for dimension in plan.user_dims})
+    cell = pl.col("cell") * _width(plan.user_dims) + own
+    return days.select("user", "day", "mask", start=start, cell=cell)
+
+
+def _in_order(plan: EventPlan, rows: pl.LazyFrame, what: str) -> pl.LazyFrame:
+    """Every coded row as ``visit``, user and day as one number, and ``at``, sorted: what lies together is grouped fast.
+
+    ``at``: the microsecond of the day, times the cells, plus the cell, times the events, plus the event.
+    """
+    codes = {dimension: coded.places(rows, dimension.name, dimension.values) for dimension in plan.rows_dims}
+    mark = _mixed(codes).cast(pl.UInt64) * (len(plan.names) + 1) + coded.places(rows, "event", plan.names)
+    since = pl.col("time").to_physical() - plan.span[0] * MICROSECONDS_A_DAY
+    user = pl.col("user_id").reinterpret(signed=True).cast(pl.Int128) * _WORD
+    if not plan.is_short:
+        at = (since % MICROSECONDS_A_DAY).cast(pl.UInt64) * plan.marks + mark
+        return rows.select(visit=user + since // MICROSECONDS_A_DAY, at=at).sort("visit", "at")
+    keys = rows.select(key=user + (since.cast(pl.UInt64) * plan.marks + mark).cast(pl.Int128))
+    with guarded(what):
+        keys = collect(keys, what).to_series().sort(in_place=True).to_frame().lazy()  # by itself it is twice as fast
+    low = pl.col("key").cast(pl.UInt64, wrap_numerical=True)  # what is below 2⁶⁴, the user being above
+    day, at = low // (MICROSECONDS_A_DAY * plan.marks), low % (MICROSECONDS_A_DAY * plan.marks)
+    return keys.select(visit=(pl.col("key") - (low - day).cast(pl.Int128)).set_sorted(), at=at)
+
+
+def _width(dims: Sequence[Dimension]) -> int:
+    """How many cells columns make."""
+    return math.prod(len(dimension.labels) for dimension in dims)
+
+
+def _mixed(codes: Mapping[Dimension, pl.Expr]) -> pl.Expr:
+    """The codes of several columns as one number, Int64."""
+    mixed = pl.lit(0, pl.Int64)
+    for dimension, code in codes.items():
+        mixed = mixed * len(dimension.labels) + code
+    return mixed
+
+
+def _comes() -> pl.Expr:
+    """Whether a row is the first of its user, in rows by user."""
+    return pl.col("user").ne_missing(pl.col("user").shift(1))
 
 
 def event_cells(plan: EventPlan) -> partition.Reduce:
@@ -225,22 +261,23 @@ def event_cells(plan: EventPlan) -> partition.Reduce:
 
 
 def newcomer_cells(plan: EventPlan) -> partition.Reduce:
-    """Newcomers per day and cell: ``newcomers, activated, d1, d7, d30``."""
+    """Newcomers per day and cell: ``newcomers, activated, d1, d7, d30``. Looks at user-days in order."""
 
     def of(days: pl.LazyFrame) -> pl.LazyFrame:
-        offset = pl.col("day") - pl.col("start")
-        kept = {f"d{n}": (offset == n).any() for n in RETURN_DAYS}
-        first = pl.col("day") == pl.col("day").min()
-        done = (
-            (plan.has(plan.activation) & (offset <= plan.activation_days)).any()
-            if plan.activation in plan.names
-            else pl.lit(value=False)
+        comes, offset = _comes(), pl.col("day") - pl.col("start")
+        acts = pl.lit(value=False)
+        if plan.activation in plan.names:
+            acts = plan.has(plan.activation) & (offset <= plan.activation_days)
+        so_far = acts.cum_sum()
+        before = pl.when(comes).then(so_far - acts.cast(pl.Int64)).forward_fill()
+        people = days.select(
+            day="start",
+            cell=pl.when(comes).then("cell").forward_fill(),
+            newcomers=comes,
+            activated=acts & (so_far == before + 1),
+            **{f"d{n}": offset == n for n in RETURN_DAYS},
         )
-        people = days.group_by("user").agg(
-            pl.col("start").first(), cell=pl.col("cell").filter(first).first(), activated=done, **kept
-        )
-        sums = pl.col("activated", *kept).sum().cast(pl.Int64)
-        return people.group_by("cell", day="start").agg(pl.len().cast(pl.Int64).alias("newcomers"), sums)
+        return people.group_by("cell", "day").agg(pl.all().sum().cast(pl.Int64))
 
     return partition.Reduce(of, keys=("day", "cell"))
 
@@ -297,18 +334,14 @@ def user_orders(plan: OrderPlan, rows: pl.LazyFrame) -> pl.LazyFrame:
     later day.
     """
     acts = tables.acts(plan.table, rows, [dimension.name for dimension in plan.rows_dims])
-    code, width = pl.lit(0, pl.Int64), 1
-    for dimension in plan.rows_dims:
-        code = code * (len(dimension.values) + 1) + dimension.code(pl.col(dimension.name))
+    code = _mixed({dimension: dimension.code(pl.col(dimension.name)) for dimension in plan.rows_dims})
     orders = acts.rows.filter(acts.valid).select(
         user=pl.col("user_id").hash(tables.USER_SEED), day=acts.day, amount="amount", is_order=acts.counts, cell=code
     )
     placed = pl.when("is_order").then("day")
     people = orders.group_by("user").agg(first=placed.min(), last=placed.max())
-    own = pl.lit(0, pl.Int64)
-    for dimension in plan.user_dims:
-        own = own * (len(dimension.values) + 1) + pl.col(dimension.name).fill_null(len(dimension.values))
-        width *= len(dimension.values) + 1
+    own = _mixed({dimension: pl.col(dimension.name).fill_null(len(dimension.values)) for dimension in plan.user_dims})
+    width = _width(plan.user_dims)
     if plan.users is not None:
         people = people.join(plan.users.lazy(), on="user", how="left")
     people = people.select("user", "first", own=own)

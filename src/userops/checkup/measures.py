@@ -1,7 +1,8 @@
 """Every number that a check-up follows from day to day: each metric, for everybody and for every segment.
 
-One scan of each file takes the account, the names of events and the values of columns; a second one the sums per day and
-cell (:mod:`userops.checkup.dailies`). A :class:`Line` is one metric of one segment by day, as a numerator and a denominator.
+A first look at each file takes the account, the names of events and the values of columns; a second one the sums per day
+and cell (:mod:`userops.checkup.dailies`). Events are read once for both, where they fit (:mod:`userops.coded`). A
+:class:`Line` is one metric of one segment by day, as a numerator and a denominator.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Literal, NamedTuple
 
 import polars as pl
 
-from userops import account, frames, money, partition, periods, tables
+from userops import account, coded, frames, money, partition, periods, tables
 from userops.checkup import dailies, rhythm
 from userops.checkup.dailies import Cells, Dimension
 from userops.checkup.goals import Business
@@ -156,7 +157,10 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Measured:
-    """What the scans found. Days count from 1970-01-01; ``today`` is as-of."""
+    """What the scans found. Days count from 1970-01-01; ``today`` is as-of.
+
+    ``events``: the coded rows of the events where goals may want to look at them again.
+    """
 
     given: Given
     business: Business
@@ -174,6 +178,7 @@ class Measured:
     presence: pl.DataFrame | None
     costs: pl.DataFrame | None
     invites: pl.DataFrame | None
+    events: coded.Coded | None = None
 
     @property
     def as_of(self) -> date:
@@ -208,7 +213,8 @@ class Measured:
 def measure(given: Given, business: Business, settings: Settings, *, partitions: int | None = None) -> Measured:
     """Every sum that a check-up looks at. InputError where no row counts, or where orders are in several currencies."""
     given = given.joinable()
-    looks = {name: _first_look(given, name) for name in ("events", "orders", "costs", "referrals")}
+    times = ("time", "instant") if business.goals else ("time",)
+    looks = {name: _first_look(given, name, times, partitions) for name in ("events", "orders", "costs", "referrals")}
     books = {name: look.books for name, look in looks.items() if look is not None}
     acts = [books[name] for name in ("events", "orders") if name in books]
     if not acts:
@@ -221,23 +227,23 @@ def measure(given: Given, business: Business, settings: Settings, *, partitions:
     names, steps, buying, activation = _names(given, business, looks["events"])
     people = _people(given)
     user_dims = _user_dims(given, people)
-    coded = _coded(people, user_dims)
+    known = _known(people, user_dims)
     days = newcomers = orders = None
-    spent = presence = None
+    spent = presence = coded_events = None
     if given.events is not None and (look := looks["events"]) is not None:
         dims, left_out = dailies.dimensions(look.values, _columns(given, "events"))
-        plan = dailies.EventPlan(
-            names, steps, activation, max(1, business.activation_within.days), dims, _room(dims, user_dims), coded
-        )
+        within = max(1, business.activation_within.days)
+        room = _room(dims, user_dims)
+        plan = dailies.EventPlan(names, steps, activation, within, dims, room, known, _span(look.books))
         reduces = {"days": dailies.event_cells(plan), "newcomers": dailies.newcomer_cells(plan)}
         if given.orders is not None:
             reduces["presence"] = dailies.presence(today, rhythm.BUCKET, rhythm.BUCKETS)
         small = partition.run(
-            given.events.rows,
+            look.rows,
             reduces,
-            what=given.events.name,
-            partitions=partitions or partition.count_for(given.events.size),
-            prepare=lambda rows: dailies.user_days(plan, rows),
+            what=(name := given.events.name),
+            partitions=look.partitions,
+            prepare=lambda rows: dailies.user_days(plan, rows, name),
         )
         first = _first_day(small["days"], today)
         days, newcomers = (
@@ -245,14 +251,15 @@ def measure(given: Given, business: Business, settings: Settings, *, partitions:
             for name in ("days", "newcomers")
         )
         presence = small.get("presence")
+        coded_events = coded.Coded(look.books, look.rows, look.partitions) if business.goals else None
     if given.orders is not None and (look := looks["orders"]) is not None:
         dims, left_out = dailies.dimensions(look.values, _columns(given, "orders"))
-        asked = dailies.OrderPlan(given.orders, dims, _room(dims, user_dims), coded)
+        asked = dailies.OrderPlan(given.orders, dims, _room(dims, user_dims), known)
         small = partition.run(
-            given.orders.rows,
+            look.rows,
             {"cells": dailies.order_cells(), "spent": dailies.spending()},
             what=given.orders.name,
-            partitions=partitions or partition.count_for(given.orders.size),
+            partitions=look.partitions,
             prepare=lambda rows: dailies.user_orders(asked, rows),
         )
         orders = Cells(
@@ -261,31 +268,52 @@ def measure(given: Given, business: Business, settings: Settings, *, partitions:
         spent = small["spent"]
     return Measured(
         given, business, settings, today, books, steps, buying, activation, names, days, newcomers, orders, spent, presence,
-        _costs(given), _invites(given),
+        _costs(given), _invites(given), coded_events,
     )  # fmt: skip
 
 
 class _Look(NamedTuple):
-    """What the first scan of a file finds: its account, the values of its columns, the names of its events."""
+    """What the first look at a file finds: its account, the values of its columns (events: of ``event`` too).
+
+    ``rows``: what the second look is to look at, in so many ``partitions``: events are coded.
+    """
 
     books: account.Account
     values: Mapping[str, pl.DataFrame]
-    events: pl.DataFrame
+    rows: pl.LazyFrame
+    partitions: int
 
 
-def _first_look(given: Given, name: str) -> _Look | None:
-    """The account of a file and what its columns hold; None where it is not there."""
+def _first_look(given: Given, name: str, times: Sequence[str], partitions: int | None) -> _Look | None:
+    """The account of a file and what its columns hold; None where it is not there. ``times``: those of coded events."""
     table: frames.Table | None = getattr(given, name)
     if table is None:
         return None
     columns = _columns(given, name) if name in ("events", "orders") else []
-    reduces = {"books": account.reduce(table)}
-    reduces |= {f"values of {column}": dailies.value_counts(column) for column in columns}
-    if name == "events":
-        reduces["events"] = dailies.event_counts()
-    small = partition.run(table.rows, reduces, what=table.name)
-    values = {column: small[f"values of {column}"] for column in columns}
-    return _Look(account.Account(small["books"], table), values, small.get("events", pl.DataFrame()))
+    values = {column: dailies.value_counts(column) for column in columns}
+    if isinstance(table, frames.Events):
+        values["event"] = dailies.value_counts("event")
+        opened = coded.opened(table, columns, times=times, partitions=partitions)
+        small = partition.run(opened.rows, values, what=table.name)
+        return _Look(opened.books, small, opened.rows, opened.partitions)
+    of_good = {f"values of {column}": _of_good(counts) for column, counts in values.items()}
+    small = partition.run(table.rows, {"books": account.reduce(table), **of_good}, what=table.name)
+    found = {column: small[f"values of {column}"] for column in columns}
+    count = partitions or partition.count_for(table.size)
+    return _Look(account.Account(small["books"], table), found, table.rows, count)
+
+
+def _of_good(reduce: partition.Reduce) -> partition.Reduce:
+    """The same of rows that count."""
+    return replace(reduce, of=lambda rows: reduce.of(frames.good(rows)))
+
+
+def _span(books: account.Account) -> tuple[int, int]:
+    """The first and the last day of the rows that count."""
+    first, last = books.first_time, books.last_time
+    assert first is not None  # some rows count
+    assert last is not None
+    return periods.epoch_day(first.date()), periods.epoch_day(last.date())
 
 
 def _columns(given: Given, kind: str) -> list[str]:
@@ -314,9 +342,7 @@ def _names(
     """The events that are told apart, the steps of the funnel, the event that buys, the one that activates."""
     if given.events is None or look is None:
         return (), (), None, None
-    seen = look.events.filter(pl.col("value").is_not_null(), pl.col("n") > 0).sort(
-        "n", "value", descending=[True, False]
-    )
+    seen = look.values["event"].sort("n", "value", descending=[True, False])
     every = seen["value"].to_list()
     steps = tuple(step for step in business.steps if is_plain(step, every)) or known_events.steps(every)
     for step in (*steps, *([business.activation_event] if business.activation_event else [])):
@@ -357,7 +383,7 @@ def _user_dims(given: Given, people: pl.DataFrame | None) -> tuple[Dimension, ..
     return dailies.dimensions(counts, wanted)[0]
 
 
-def _coded(people: pl.DataFrame | None, dims: Sequence[Dimension]) -> pl.DataFrame | None:
+def _known(people: pl.DataFrame | None, dims: Sequence[Dimension]) -> pl.DataFrame | None:
     if people is None:
         return None
     return people.select("user", "signed_up", **{d.name: d.code(pl.col(d.name)) for d in dims})
