@@ -162,6 +162,7 @@ def _expected(x: Any, t_x: Any, T: Any, n: Any) -> dict[str, Any]:  # noqa: N803
 
 def polars(file: str, *columns: str) -> Run:
     """The floor: the columns decoded, and of each the cheapest aggregate there is."""
+    import userops  # noqa: F401, I001 - first, so that Polars has the allocator it has there
     import polars as pl
 
     scan = pl.scan_csv if file.endswith(".csv") else pl.scan_parquet

@@ -138,6 +138,16 @@ def test_orders() -> None:
     assert result.extras["hours"]["orders"].sum() == 3
 
 
+def test_lines_are_orders_and_refunds_none_of_them() -> None:
+    at = [datetime(2026, 1, 1, 9), datetime(2026, 1, 1, 9), datetime(2026, 1, 1, 11), datetime(2026, 1, 2)]
+    lines = pl.DataFrame(
+        {"user_id": list("aaab"), "order_id": list("1123"), "ordered_at": at, "amount": [5.0, 1.0, -5.0, -2.0]}
+    )
+    result = activity.analyse(frames.orders(lines, grain="line"))
+    assert result.summary["orders"] == 1
+    assert result.extras["hours"].filter(pl.col("orders") > 0).rows() == [(4, 9, 1)]  # a Thursday, at nine
+
+
 def test_new_users_signed_up() -> None:
     users = pl.DataFrame({"user_id": ["a", "b"], "signed_up_at": [datetime(2025, 12, 1), datetime(2026, 6, 1)]})
     result = activity.analyse(events(*on(a="0 1", b="1", c="1")), users=users)

@@ -469,6 +469,12 @@ def test_rows_after_as_of_are_a_fault_only_where_the_data_do_not_go_on() -> None
     assert (row["status"], row["affected"]) == ("warn", 3)
 
 
+def test_a_condition_that_narrows_but_one_file_says_so(userops: Userops, shop: Path) -> None:
+    ran = userops("audit", shop / "orders.parquet", shop / "events.parquet", "--where", "event=view", "--json")
+    assert "warning: --where 'event=view' leaves" in ran.err
+    assert "orders.parquet as it is" in ran.err
+
+
 def test_a_file_of_which_no_row_counts_is_a_d(userops: Userops, shop: Path) -> None:
     told = json.loads(userops("audit", shop / "orders.parquet", "--where", "channel=none", "--json", "-q").out)
     assert (told["summary"]["grade"], told["summary"]["errors"]) == ("D", 0)

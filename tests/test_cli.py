@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -565,6 +567,28 @@ def test_quiet_and_verbose(userops: Userops, orders: Path) -> None:
     assert "4 rows read, 4 count" in said
     failed(userops("rfm", orders, "-q", "--bins", "1"), 2)
     assert "Traceback" in userops("rfm", orders, "-vv", "--bins", "1").err
+
+
+def test_copies_are_alike_in_every_column_also_of_several_files(userops: Userops, tmp_path: Path) -> None:
+    rows = ["a,2025-01-01,10,web", "a,2025-01-01,10,app", "b,2025-01-02,20,web", "b,2025-01-02,20,web"]
+    (tmp_path / "one.csv").write_text("\n".join(["user_id,ordered_at,amount,source", *rows]) + "\n")
+    (tmp_path / "two.csv").write_text("user_id,ordered_at,amount,source\nc,2025-01-03,10,web\nc,2025-01-03,10,app\n")
+    for files in (["one.csv"], ["one.csv", "two.csv"]):
+        told = json.loads(userops("rfm", *(tmp_path / file for file in files), "--json", "-q").out)
+        assert (
+            "1 row is an exact copy of another row; it is counted (--drop-duplicates drops it)"
+            in told["meta"]["warnings"]
+        )
+
+
+def test_the_allocator_is_told_unless_somebody_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "import os, userops; print(os.environ['_RJEM_MALLOC_CONF'])"
+    monkeypatch.delenv("_RJEM_MALLOC_CONF", raising=False)
+    assert "narenas" in subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True).stdout
+    monkeypatch.setenv("_RJEM_MALLOC_CONF", "narenas:7")
+    assert (
+        subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True).stdout == "narenas:7\n"
+    )
 
 
 def test_options_as_they_would_be_typed() -> None:

@@ -47,6 +47,14 @@ LATE = ("zz", "end", 80 * DAY)
 # --- by hand --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("entry", ["any", "first"])
+def test_a_window_may_be_centuries(entry: str) -> None:
+    log = pl.DataFrame(
+        {"user_id": ["a", "a"], "event": ["view", "buy"], "time": [datetime(1900, 1, 1), datetime(2262, 1, 1)]}
+    )
+    assert counts(funnel.analyse(frames.events(log), steps=("view", "buy"), within="none", entry=entry)) == [1, 1]
+
+
 def test_a_small_funnel() -> None:
     rows = [("a", "view", 0), ("a", "cart", 60), ("a", "buy", 600), ("b", "view", 0), ("b", "cart", 30), ("c", "view", 5),
             ("c", "buy", 7), ("d", "buy", 1), LATE]  # fmt: skip

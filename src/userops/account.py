@@ -213,16 +213,16 @@ def reduce(table: frames.Table) -> partition.Reduce:
 
 
 def _order_ids(one_in: int) -> partition.Reduce:
-    """The reduce that gives hashes of a fixed share of the order ids (``of``: one row per row of theirs, ``id``).
+    """The reduce that gives hashes of one order id in so many (``of``: one row per row of theirs, ``id``).
 
     Rejected rows are looked at too, since telling them apart would cost more than the look; the exact count decides.
     """
 
-    def sample(rows: pl.LazyFrame) -> pl.LazyFrame:
+    def hashes(rows: pl.LazyFrame) -> pl.LazyFrame:
         ids = rows.filter(pl.col("order_id").is_not_null()).select(id=pl.col("order_id").hash(tables.USER_SEED))
         return ids.filter(pl.col("id") % one_in == 0) if one_in > 1 else ids
 
-    return partition.Reduce(sample)
+    return partition.Reduce(hashes)
 
 
 def _refuse_repeated_order_ids(orders: frames.Orders) -> None:
@@ -243,8 +243,7 @@ def exact_copies(table: frames.Table, rows: int) -> int | None:
     """How many rows are copies of an earlier one in every column; None when there are too many rows to look."""
     if rows > EXACT_UP_TO:
         return None
-    ours = ["reject", "source"] if len(table.sources) > 1 else ["reject"]
-    every = pl.struct(pl.all().exclude(ours)).hash(tables.USER_SEED)
+    every = pl.struct(pl.all().exclude("reject")).hash(tables.USER_SEED)
     kept = partition.Reduce(lambda rows: rows.filter(pl.col("reject") == 0).select(row=every))
     return _repeats(partition.run(table.raw, {"rows": kept}, what=table.name)["rows"]["row"])
 
@@ -299,8 +298,13 @@ def copies_warning(copies: int | None) -> Text | None:
     """The warning that goes with :func:`exact_copies`."""
     if not copies:
         return None
+    rows = (
+        "1 row is an exact copy of another row; it is"
+        if copies == 1
+        else f"{copies:,} rows are exact copies of another row; they are"
+    )
     return Text(
-        f"{copies:,} rows are exact copies of another row; they are counted (--drop-duplicates drops them)",
+        f"{rows} counted (--drop-duplicates drops {'it' if copies == 1 else 'them'})",
         f"{copies:,} 行与其他行完全相同,已计入(--drop-duplicates 可去除)",
     )
 

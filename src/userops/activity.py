@@ -30,7 +30,7 @@ WEEK = 7
 MEASURES = ("dau", "wau", "mau", "stickiness", "new_users")
 RESERVED = frozenset({
     *MEASURES, "date", "day", "active_days", "reject", "user", "user_id", "users", "who", "period", "first", "previous", "next",
-    "visit", "signed_up", "signed_up_at",
+    "visit", "signed_up", "signed_up_at", "instant",
 })  # fmt: skip
 """Names of columns of the result, and of those on the way to it: not to be broken down by."""
 

@@ -114,7 +114,7 @@ class Table:
     ``user_id_dtype``: what the file held, for output that must join with it again.
     ``has_amount``, ``has_currency``, ``has_ingested_at``: whether those columns are there.
     ``wall_zone``: the zone whose clocks the times were read from, where it changes its clocks: some may exist twice.
-    ``size``: how many rows there are, where the files tell without being read.
+    ``size``: how many rows there are, where the files or the reading of them told.
     ``notes``: what was decided while reading, for people.
     """
 

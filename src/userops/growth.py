@@ -25,7 +25,7 @@ from userops.results import Provenance, Result
 COUNTS = ("new", "retained", "resurrected", "churned", "active", "net")
 RESERVED = frozenset({
     *COUNTS, "period_start", "quick_ratio", "complete", "before", "reject", "user", "user_id", "users", "who", "period", "first", "previous",
-    "next", "visit", "signed_up", "signed_up_at",
+    "next", "visit", "signed_up", "signed_up_at", "instant",
 })  # fmt: skip
 """Names of columns of the result, and of those on the way to it: not to be broken down by."""
 

@@ -41,7 +41,7 @@ WIDTH: dict[Grain, int] = {"day": 24 * HOUR, "week": 7 * 24 * HOUR, "month": 30 
 RESERVED = frozenset({
     "cohort", "cohort_users", "period", "users", "eligible_users", "retention", "ci_low", "ci_high", "complete",
     "left_censored", "revenue", "cohort_revenue", "gross_retention", "user", "visit", "anchor", "reach", "offset", "at",
-    "start", "seen", "begun", "value", "gross", "bucket", "signed_up", "user_id", "reject", "n", "part",
+    "start", "seen", "begun", "value", "gross", "bucket", "signed_up", "user_id", "reject", "n", "part", "instant",
 })  # fmt: skip
 """Names of columns of the result, and of those on the way to it: not to be broken down by."""
 

@@ -47,7 +47,7 @@ SCORES: dict[Dimension, str] = {"recency": "r", "frequency": "f", "monetary": "m
 RESERVED = frozenset({
     "user", "user_id", "last_order", "recency", "recency_days", "orders", "monetary", "r", "f", "m", "score", "segment",
     "segment_zh", "name", "name_zh", "users", "users_share", "mean_recency_days", "mean_orders", "mean_monetary",
-    "revenue", "revenue_share", "key",
+    "revenue", "revenue_share", "key", "instant",
 })  # fmt: skip
 """Names of columns of the result, and of those on the way to it: not to be broken down by."""
 

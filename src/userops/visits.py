@@ -1,7 +1,7 @@
 """Who was there in which periods: the table that retention, activity, growth and lifecycle are told from.
 
-A user *visits* a period when at least one act of theirs (an order, an event) lies in it. One scan makes the visits
-and the account of all rows; what is asked of them is arithmetic on sorted whole numbers.
+A user *visits* a period when at least one act of theirs (an order, an event) lies in it. The scan that makes the visits
+takes the account of all rows; what is asked of them is arithmetic on sorted whole numbers.
 """
 
 from __future__ import annotations
@@ -144,7 +144,10 @@ def visits(
 
 
 def _too_long(table: frames.Table, grain: Grain) -> bool:
-    """Whether it is worth a look, and true, that there are more weeks than a mask holds: one column of orders tells."""
+    """Whether the times of a file of orders, whether they count or not, lie more weeks apart than a mask holds.
+
+    False where that is not worth a look at one column: both ways lead to the same visits.
+    """
     if grain != "week" or not isinstance(table, frames.Orders) or table.size is None:
         return False
     at = pl.col(table.time).to_physical()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from userops import audit, outputs
 from userops.audit.scan import ROLES, other_time
-from userops.cli_support.business_files import all_have, fitting, mapping_of, require_columns, together
+from userops.cli_support.business_files import all_have, fitting, mapping_of, not_narrowed, require_columns, together
 from userops.errors import InputError, UsageError
 from userops.inputs import layouts
 from userops.inputs.events import to_events
@@ -72,6 +72,8 @@ def read(run: Run, files: Sequence[str] | None) -> list[audit.Subject]:
     require_columns(opened, (), options)
     subjects = [_subject(kind, opened[kind], fitting(kind, opened[kind], options)) for kind in _KINDS if kind in opened]
     run.told(together([one.table for one in subjects]))
+    for text in not_narrowed(opened, options):
+        run.talk.warn(text(run.common.lang))
     run.facts.pop("user_id_dtype", None)
     return subjects
 

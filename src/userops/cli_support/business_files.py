@@ -83,7 +83,7 @@ def read(
     users = run.users_of([*beside, *given], of_users) if given else run.users(of_users)
     if tables:
         run.told(together(list(tables.values())))
-    mind = tuple(_not_narrowed(opened, options))
+    mind = tuple(not_narrowed(opened, options))
     return Files(users=users, kept=chosen | {"users": of_users}, mind=mind, **tables)  # type: ignore[arg-type] # each of its kind
 
 
@@ -169,7 +169,7 @@ def require_columns(opened: Mapping[Kind, Sequence[RawTable]], users: Sequence[R
         raise InputError.column_unknown(lost[0], name, columns)
 
 
-def _not_narrowed(opened: Mapping[Kind, Sequence[RawTable]], options: ReadOptions) -> Iterator[Text]:
+def not_narrowed(opened: Mapping[Kind, Sequence[RawTable]], options: ReadOptions) -> Iterator[Text]:
     """Warnings of what is asked for and cannot be asked of every file, all rows of which count therefore."""
     for text, condition in zip(options.where, options.conditions, strict=True):
         lacking = [tables for kind, tables in opened.items() if not _some_has(tables, kind, condition.column, options)]

@@ -159,7 +159,9 @@ def open_delimited(file: TextFile, options: TextOptions, scratch: Scratch) -> Ra
     names, notes = _names(file, dialect)
     rows = _scanned(file, dialect, names, found)
     mended: Mended | None = None
-    if dialect.separator == BLANKS or (found and not (found.regular and _fits(rows, file.name))):
+    size = _fitting(rows, file.name) if found and found.regular else None
+    if dialect.separator == BLANKS or (found and size is None):
+        size = None
         target = scratch.path(".csv")
         mended = transcoding.mended(file.path, file.compression, dialect, target, file.name)
         separator = "\t" if dialect.separator == BLANKS else dialect.separator
@@ -193,6 +195,7 @@ def open_delimited(file: TextFile, options: TextOptions, scratch: Scratch) -> Ra
         dropped_rows=mended.rows() if mended and dropped else None,
         with_number=with_number if found is None else None,
         torn=torn,
+        size=size,
     )
     return table
 
@@ -320,6 +323,9 @@ def _blank_lines_at_ends(file: TextFile) -> bool:
     return any(not line.strip(b",;|\t ") for line in lines)
 
 
+_ROWS = "userops: rows"
+
+
 def _guarded(rows: pl.LazyFrame) -> pl.LazyFrame:
     """The rows; a cell beyond the header stops the run (the cast fails) and is never cut off in silence.
 
@@ -329,15 +335,15 @@ def _guarded(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.filter(_NOTHING_BEYOND).drop(OVERFLOW)
 
 
-def _fits(rows: pl.LazyFrame, name: str) -> bool:
-    """Whether every row has a place in the header; False too for quotes that Polars does not take."""
+def _fitting(rows: pl.LazyFrame, name: str) -> int | None:
+    """How many rows there are; None where one has no place in the header, or has quotes that Polars does not take."""
     try:
-        collect(rows.filter(_NOTHING_BEYOND).select(pl.all().count()), name)
+        counted = collect(rows.filter(_NOTHING_BEYOND).select(pl.all().count(), pl.len().alias(_ROWS)), name)
     except InputError as error:
         if error.code == "E_MALFORMED":
-            return False
+            return None
         raise
-    return True
+    return int(counted[_ROWS][0])
 
 
 def _refuse_prose(mended: Mended, dialect: Dialect, name: str) -> None:

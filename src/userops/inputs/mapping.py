@@ -480,8 +480,8 @@ def _further(sent: pl.Series) -> pl.Series:
 
 
 def _size(tables: Sequence[RawTable]) -> int | None:
-    """How many rows there are, where footers tell; None where it would have to be counted."""
-    if any(table.format not in ("parquet", "arrow") for table in tables):
+    """How many rows there are, where reading has told or footers do; None where they would have to be counted."""
+    if any(table.size is None and table.format not in ("parquet", "arrow") for table in tables):
         return None
     return sum(
         int(collect(table.rows.select(pl.len()), table.name).item()) if table.size is None else table.size

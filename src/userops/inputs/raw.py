@@ -25,7 +25,7 @@ class RawTable:
     json, arrow, xlsx. ``textual``: values are text. ``headerless``: the first line was data, the columns are
     ``column_1`` and so on. ``dropped``: rows left out while reading, by reason; ``dropped_rows``: those rows as text.
 
-    ``size``: how many rows there are, where they lie on a cluster, which was asked.
+    ``size``: how many rows there are, where that is known: a cluster was asked, or a text looked through to its end.
     ``with_number`` stands only on large text that is taken on trust by its beginning: the same table with one column
     read as Float64 by the parser itself. A cell that is no number then stops the run with code ``E_MALFORMED``.
     ``torn``: a sign that the text was cut: it ends in a row that lacks cells, or without a line end.
