@@ -565,7 +565,7 @@ def test_one_row_and_copies(userops: Userops) -> None:
     assert [(row["users"], row["retention"]) for row in alone["rows"]] == [(1, 1.0)]
     twice = ask(userops, ["a,open,2024-01-01"] * 2)
     assert twice["rows"] == alone["rows"]
-    assert any("exact copies" in warning for warning in twice["meta"]["warnings"])
+    assert any("exact copy" in warning for warning in twice["meta"]["warnings"])
 
 
 def test_an_empty_window_is_no_error(userops: Userops) -> None:
