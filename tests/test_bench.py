@@ -108,6 +108,24 @@ def test_every_side_agrees(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_stages_are_told(tmp_path: Path) -> None:
+    pytest.importorskip("duckdb")
+    program = [
+        sys.executable,
+        str(ROOT / "bench" / "stages.py"),
+        "--rows",
+        "10k",
+        "--runs",
+        "1",
+        "--data",
+        str(tmp_path),
+    ]
+    told = subprocess.run(program, check=True, capture_output=True, text=True).stdout.splitlines()
+    lines = {line.split("|")[1].strip(): line for line in told if line.count("|") == 11}
+    assert lines.keys() == {"rfm", "cohorts of orders", "activity", "funnel", "paths"}
+
+
+@pytest.mark.slow
 def test_a_wrong_answer_stops_it(bench: ModuleType, tmp_path: Path) -> None:
     pytest.importorskip("duckdb")
     from dataclasses import replace

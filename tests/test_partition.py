@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -14,11 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from userops import partition, rfm
+from userops import frames, growth, partition, retention, rfm
 from userops.cli import app
 from userops.cli_support import places, progress
 from userops.errors import UsageError
 from userops.partition import Need, Place, Reduce
+from userops.results import Result
 
 LINUX = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells what a process takes")
 
@@ -227,3 +231,35 @@ def _measured(words: list[str]) -> tuple[bytes, int]:
     """What a run prints, and the most memory that it or a process of its own took."""
     ran = subprocess.run([sys.executable, "-c", _SMALL, *words], capture_output=True, check=True)
     return ran.stdout, int(ran.stderr.split()[-1]) * 1024
+
+
+def test_then_makes_the_table_of_each_part_before_parts_add_up() -> None:
+    rows = pl.LazyFrame({"user_id": [f"u{n % 7}" for n in range(70)]})
+    seen: list[int] = []
+
+    def counted(found: pl.DataFrame) -> pl.DataFrame:
+        seen.append(found.height)
+        return found.group_by("user_id").agg(n=pl.len().cast(pl.Int64))
+
+    reduce = partition.Reduce(lambda part: part.select("user_id"), keys=("user_id",), then=counted)
+    found = [partition.run(rows, {"n": reduce}, what="rows", partitions=n)["n"] for n in (1, 4)]
+    assert found[0].rows() == found[1].rows() == [(f"u{n}", 10) for n in range(7)]
+    assert len(seen) == 5
+    assert sum(seen[1:]) == seen[0] == 70
+
+
+def _many_weeks() -> frames.Orders:
+    days = [datetime(2023, 1, 2) + timedelta(days=n * 37 % 500) for n in range(600)]
+    rows = {"order_id": range(600), "user_id": [f"u{n % 40}" for n in range(600)], "ordered_at": days, "amount": 1.0}
+    return frames.orders(pl.DataFrame(rows), grain="order")
+
+
+@pytest.mark.parametrize(
+    "analyse", [partial(growth.analyse, period="week"), partial(retention.analyse, period="week"), rfm.analyse]
+)
+def test_a_number_of_rows_that_is_known_changes_no_number(analyse: Callable[[frames.Orders], Result]) -> None:
+    """Where it is known, more is looked at in passing, and weeks beyond a mask are seen first."""
+    orders = _many_weeks()
+    unknown, known = analyse(orders), analyse(replace(orders, size=600))
+    assert known.rows.equals(unknown.rows)
+    assert known.summary == unknown.summary

@@ -82,23 +82,18 @@ def code(texts: Sequence[str], columns: Sequence[str] = ("time",)) -> partition.
     return coded
 
 
-_WORD = 1 << 64
-"""Values of a 64-bit number."""
-
 DAY = tables.day(pl.col("time").to_physical())
 """The day of a coded row, since 1970-01-01."""
 
 
 def user_days() -> partition.Reduce:
     """The days on which users were there, each once: ``user, day``, of coded rows."""
-    visit, user = pl.col("visit"), pl.col("user_id").reinterpret(signed=True).cast(pl.Int128) * _WORD
-    day = visit.cast(pl.UInt64, wrap_numerical=True).reinterpret(signed=True)
+    visits = tables.visit_of(pl.col("user_id"), DAY)
 
-    def apart(visits: pl.DataFrame) -> pl.DataFrame:
-        user = ((visit - day.cast(pl.Int128)) // _WORD).cast(pl.Int64).reinterpret(signed=False)
-        return tables.distinct(visits).select(user=user, day=day.cast(pl.Int32))
+    def apart(found: pl.DataFrame) -> pl.DataFrame:
+        return tables.distinct(found).select(user=tables.visitor(), day=tables.visited())
 
-    return partition.Reduce(lambda rows: rows.select(visit=user + DAY), then=apart)
+    return partition.Reduce(lambda rows: rows.select(visit=visits), then=apart)
 
 
 def places(rows: pl.LazyFrame, column: str, values: Sequence[str]) -> pl.Expr:

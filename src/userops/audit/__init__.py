@@ -22,7 +22,7 @@ import polars as pl
 from userops import frames, periods
 from userops.audit.checks import JUDGES, Look, Thresholds, Verdict, in_singular
 from userops.audit.drift import Profile
-from userops.audit.scan import Kind, Scan, Subject, scanned
+from userops.audit.scan import Kind, Scan, Subject, ours, scanned
 from userops.collecting import collect
 from userops.pages import audit as page
 from userops.results import Provenance, Result, Text
@@ -289,8 +289,7 @@ def _evidence(one: Finding) -> pl.DataFrame:
     """The rows of one finding, as text, sorted."""
     table = one.scan.subject.table
     schema = table.rows.collect_schema()
-    ours = ("reject", "source") if len(table.sources) > 1 else ("reject",)
-    flat = [name for name, dtype in schema.items() if not dtype.is_nested() and name not in ours]
+    flat = [name for name, dtype in schema.items() if not dtype.is_nested() and name not in ours(table)]
     assert one.verdict.rows is not None  # asked for where there are some
     chosen = table.rows.filter(one.verdict.rows)
     if "amount" in flat:

@@ -229,8 +229,12 @@ def _samples(subject: Subject, books: account.Account) -> dict[str, list[str]]:
 
 def likeness(table: frames.Table) -> pl.Expr:
     """A number that rows share which are alike in every column, whatever file they are from."""
-    ours = ("reject", "source") if len(table.sources) > 1 else ("reject",)
-    return pl.struct(pl.all().exclude(ours)).hash(tables.USER_SEED)
+    return pl.struct(pl.all().exclude(ours(table))).hash(tables.USER_SEED)
+
+
+def ours(table: frames.Table) -> tuple[str, ...]:
+    """The columns that are not of the files."""
+    return ("reject", "source") if len(table.sources) > 1 else ("reject",)
 
 
 def repeats(table: frames.Table, mark: pl.Expr, one_in: int, told: pl.Expr | None = None) -> Repeats:
@@ -242,8 +246,7 @@ def repeats(table: frames.Table, mark: pl.Expr, one_in: int, told: pl.Expr | Non
     marks = rows.select(mark=mark)
     if one_in > 1:
         marks = marks.filter(pl.col("mark") % one_in == 0)
-    ordered = collect(marks, table.name)["mark"].sort()
-    again = ordered.filter(ordered == ordered.shift())
+    again = tables.repeated(collect(marks, table.name)["mark"])
     if again.is_empty() or not table.has_amount:
         return Repeats(again.to_frame().with_columns(amount=pl.lit(0, pl.Int64)), one_in)
     theirs = rows.select("amount", mark=mark).filter(pl.col("mark").is_in(again.unique().implode()))
